@@ -1,0 +1,262 @@
+"""Loads the fixtures folder: `spaces.yaml`, and `replies/*.yaml` in the order of their names.
+
+docs/fixtures.md describes every key; `KEYS` is what it is held to. Reading blocks: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from unicodedata import normalize
+
+from app.emulation.documents import Problem, read_document
+from app.emulation.replies import (
+    FALLBACK,
+    VARIABLES,
+    Condition,
+    Contains,
+    Entry,
+    Exact,
+    Matches,
+    Pace,
+    Reply,
+    ReplyBook,
+    ReplyError,
+    unknown_variables,
+)
+from app.emulation.report import FixtureError, Item, Report, either
+from app.spaces.models import ApiKey, Space, SpaceSeed
+
+T = TypeVar("T")
+
+__all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "load_fixtures"]
+
+ANSWERS = ("reply", "tokens", "error")
+TEXTS = ("msg", "space", "room_uid", "user_id", "language", "model", "filename")
+OPTIONAL = ("msg", "filename", "scene_number")
+"""What a request may lack, and `null` therefore matches."""
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "spaces.yaml": ("spaces",),
+    "space": (
+        *("uid", "name", "org_id", "api_keys", "credit", "credit_per_turn", "return_voice", "sentence_mode"),
+        *("language", "model", "graph", "prompt", "default"),
+    ),
+    "api_key": ("key", "usable"),
+    "reply file": ("replies", "default", "pace"),
+    "reply": ("when", *ANSWERS, "pace"),
+    "default": (*ANSWERS, "pace"),
+    "when": (*TEXTS, "scene_number", "turn"),
+    "text": ("contains", "regex"),
+    "pace": ("first", "per_second"),
+    "error": ("status", "body"),
+}
+"""Every key of the fixture files, by the mapping it stands in."""
+
+SUFFIXES = (".yaml", ".yml", ".json")
+LARGEST_WHOLE = 2**63 - 1
+SLOWEST_FIRST = 3_600.0
+SLOWEST = 0.01
+FASTEST = 1_000_000.0
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fixtures:
+    """What a fixtures folder holds."""
+
+    spaces: tuple[SpaceSeed, ...]
+    replies: ReplyBook
+
+
+def load_fixtures(folder: Path) -> Fixtures:
+    """Reads and checks the whole folder. Raises `FixtureError` with every problem of every file."""
+    report = Report()
+    fixtures = Fixtures((), ReplyBook(()))
+    try:
+        there = folder.is_dir()
+    except OSError:
+        there = False
+    if there:
+        fixtures = Fixtures(_spaces(folder, report), _replies(folder, report))
+    else:
+        report.note(Problem(str(folder), 1, "folder", "a folder with spaces.yaml", "no folder that can be opened"))
+    report.close()
+    return fixtures
+
+
+def _open(folder: Path, file: str, report: Report) -> Item | None:
+    root, problems = read_document(folder / file, file)
+    report.note(*problems)
+    return None if root is None else Item.whole_file(root, file, report)
+
+
+def _spaces(folder: Path, report: Report) -> tuple[SpaceSeed, ...]:
+    document = _open(folder, "spaces.yaml", report)
+    if document is None:
+        return ()
+    listed = document.fields(KEYS["spaces.yaml"], required=("spaces",)).get("spaces")
+    if listed is None:
+        return ()
+    items = listed.items(anew=True)
+    seen: dict[tuple[str, str], Item] = {}
+    seeds = tuple(_space(item, seen) for item in items)
+    defaults = [item for item, seed in zip(items, seeds, strict=True) if seed.space.default]
+    if len(defaults) != 1:
+        where = defaults[1] if defaults else listed
+        where.refuse("exactly one space with default: true", f"{len(defaults)} of {len(items)}")
+    return seeds
+
+
+def _space(item: Item, seen: dict[tuple[str, str], Item]) -> SpaceSeed:
+    fields = item.fields(KEYS["space"], required=("uid",))
+
+    def read(name: str, default: T, reader: Callable[[Item], T]) -> T:
+        return reader(fields[name]) if name in fields else default
+
+    uid = read("uid", "?", lambda field: _once("uid", field, field.text("1 to 64 of A-Z a-z 0-9 _ . -", _NAME), seen))
+    space = Space(
+        uid=uid,
+        org_id=read("org_id", f"org_{uid}", lambda field: _once("org_id", field, _line(field), seen)),
+        name=read("name", uid, _line),
+        credit=read("credit", 1_000_000, lambda field: field.whole(0, LARGEST_WHOLE)),
+        credit_per_turn=read("credit_per_turn", 0, lambda field: field.whole(0, LARGEST_WHOLE)),
+        return_voice=read("return_voice", 0, lambda field: field.whole(0, 1)),
+        sentence_mode=read("sentence_mode", True, Item.flag),
+        language=read("language", "ko", _line),
+        model=read("model", "scripted", _line),
+        graph=read("graph", "companion", _line),
+        prompt=read("prompt", "", lambda field: field.text("text") if field.node.value != "" else ""),
+        default=read("default", False, Item.flag),
+    )
+    listed = fields["api_keys"].items() if "api_keys" in fields else []
+    return SpaceSeed(space=space, keys=tuple(_api_key(key, seen) for key in listed))
+
+
+def _api_key(item: Item, seen: dict[tuple[str, str], Item]) -> ApiKey:
+    usable = True
+    if item.is_mapping:
+        fields = item.fields(KEYS["api_key"], required=("key",), secret=True)
+        usable = fields["usable"].flag() if "usable" in fields else True
+        if "key" not in fields:
+            return ApiKey(key="?", usable=usable)
+        item = fields["key"]
+    return ApiKey(key=_once("api_key", item, _line(item, secret=True), seen), usable=usable)
+
+
+def _line(item: Item, *, secret: bool = False) -> str:
+    return item.text("one line of text, 1 to 200 characters", _LINE, secret=secret)
+
+
+def _once(kind: str, item: Item, value: str, seen: dict[tuple[str, str], Item]) -> str:
+    """The value, after noting if another space has it too."""
+    first = seen.setdefault((kind, value), item)
+    if first is not item and value == item.node.value:
+        item.refuse(f"each {kind} once", f"it again (first on line {first.line})")
+    return value
+
+
+def _replies(folder: Path, report: Report) -> ReplyBook:
+    try:
+        names = sorted(
+            path.name
+            for path in (folder / "replies").iterdir()
+            if path.suffix in SUFFIXES and not path.name.startswith(".")
+        )
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        report.note(Problem("replies", 1, "folder", "a readable folder", error.strerror or type(error).__name__))
+        names = []
+    entries: list[Entry] = []
+    default: Reply | None = None
+    for name in names:
+        document = _open(folder, f"replies/{name}", report)
+        if document is None:
+            continue
+        fields = document.fields(KEYS["reply file"])
+        pace = _pace(fields["pace"]) if "pace" in fields else None
+        if "replies" in fields:
+            entries.extend(_entry(item, pace) for item in fields["replies"].items(anew=True))
+        if "default" in fields:
+            item = fields["default"]
+            found = _answer(item, item.fields(KEYS["default"]), pace)
+            default = default or found
+    return ReplyBook(entries, default or FALLBACK)
+
+
+def _entry(item: Item, pace: Pace | None) -> Entry:
+    fields = item.fields(KEYS["reply"], required=("when",))
+    when: dict[str, Condition] = {}
+    if "when" in fields:
+        conditions = fields["when"].fields(KEYS["when"])
+        if fields["when"].is_mapping and not conditions:
+            fields["when"].refuse(f"at least one of {', '.join(KEYS['when'])} (`default` answers everything)")
+        when = {name: _condition(name, condition) for name, condition in conditions.items()}
+    return Entry(when, _answer(item, fields, pace))
+
+
+def _condition(name: str, item: Item) -> Condition:
+    if item.is_null and name in OPTIONAL:
+        return Exact(None)
+    if name not in TEXTS:
+        return Exact(item.whole(1 if name == "turn" else 0, LARGEST_WHOLE))
+    if not item.is_mapping:
+        return Exact(normalize("NFC", item.text("text, contains or regex")))
+    fields = item.fields(KEYS["text"])
+    if len(fields) != 1:
+        item.refuse(either(KEYS["text"]))
+        return Exact(None)
+    if "contains" in fields:
+        return Contains(normalize("NFC", fields["contains"].text()))
+    return Matches(_pattern(fields["regex"]))
+
+
+def _pattern(item: Item) -> re.Pattern[str]:
+    text = normalize("NFC", item.text())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        item.refuse("a valid regular expression", f"{item.node.describe()} ({error})")
+        return re.compile("")
+
+
+def _answer(item: Item, fields: dict[str, Item], pace: Pace | None) -> Reply:
+    """What an entry or a default says. `fields` are those of `item`; `pace` is the file's."""
+    given = [name for name in ANSWERS if name in fields]
+    if len(given) != 1 and item.is_mapping:
+        item.refuse(f"exactly one of {', '.join(ANSWERS)}", " and ".join(given) or "none of them")
+    text = tokens = error = None
+    if "reply" in fields:
+        text = fields["reply"].text()
+        for variable in unknown_variables(text):
+            fields["reply"].refuse(either([f"{{{{{name}}}}}" for name in VARIABLES]), variable)
+    if "tokens" in fields:
+        tokens = tuple(token.text() for token in fields["tokens"].items())
+        if not tokens:
+            fields["tokens"].refuse("at least one token")
+    if "error" in fields:
+        error = _error(fields["error"])
+    return Reply(text, tokens, _pace(fields["pace"]) if "pace" in fields else pace, error, item.source)
+
+
+def _error(item: Item) -> ReplyError:
+    fields = item.fields(KEYS["error"], required=KEYS["error"])
+    status = fields["status"].whole(400, 599) if "status" in fields else 400
+    return ReplyError(status, fields["body"].json() if "body" in fields else None)
+
+
+def _pace(item: Item) -> Pace:
+    fields = item.fields(KEYS["pace"])
+    first = fields["first"].number(0, SLOWEST_FIRST) if "first" in fields else 0.0
+    per_second = fields["per_second"].number(0, FASTEST) if "per_second" in fields else 0.0
+    if 0 < per_second < SLOWEST:
+        fields["per_second"].refuse(f"0 (at once), or at least {SLOWEST:g} tokens per second")
+    return Pace(first, per_second)
