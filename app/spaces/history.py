@@ -1,0 +1,171 @@
+"""A room's turns: append-only, written in group commits, a window read back. Imports SQLAlchemy.
+
+On an exclusive database the windows of recently used rooms are kept in memory and follow every commit, so that a turn
+in a known room reads nothing; a cold room costs one query. On a shared database every window is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.spaces.database import Database
+from app.spaces.failures import StoreClosed
+from app.spaces.groups import GroupCommit
+from app.spaces.models import RoomWindow, Turn
+from app.spaces.tables import ADD_TURN, COUNT_TURNS, LAST_TURNS, TURN_COLUMNS
+from app.spaces.text import storable
+from app.spaces.windows import RoomKey, RoomWindows
+
+_NAMES = tuple(column.name for column in TURN_COLUMNS)
+_VALUES = attrgetter(*_NAMES)
+_ROW = ("space_uid", "room_uid", *_NAMES)
+_INT64 = range(-(2**63), 2**63)
+
+Entry = tuple[RoomKey, Turn]
+
+
+class _Load:
+    """A window on its way from the database; `stale` once its room is being written to meanwhile."""
+
+    __slots__ = ("key", "stale")
+
+    def __init__(self, key: RoomKey, stale: bool) -> None:
+        self.key = key
+        self.stale = stale
+
+
+class History:
+    """The turns of every room. One for a database: its caches hear of its own saves only.
+
+    window: how many of a room's last turns are read back.
+    queue: turns that may wait to be written; rooms, size: bounds of the cache, in windows and in bytes.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        window: int = 20,
+        queue: int = 4096,
+        rooms: int = 4096,
+        size: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._database = database
+        self._length = window
+        self._queue = queue
+        self._windows = RoomWindows(rooms=rooms, size=size)
+        self._generation = database.generation
+        self._loads: set[_Load] = set()
+        self._writing: frozenset[RoomKey] = frozenset()
+        self._saves: GroupCommit[Entry, None] | None = None
+
+    async def start(self) -> None:
+        """From here on turns are taken. The database is open."""
+        self._saves = self._database.group(_write_turns, bound=self._queue, begun=self._begun, ended=self._ended)
+
+    async def close(self) -> None:
+        """Commits what waits and takes no more."""
+        saves, self._saves = self._saves, None
+        if saves is not None:
+            await saves.close()
+        self._windows.clear()
+
+    async def window(self, space_uid: str, room_uid: str) -> RoomWindow:
+        """The room's last turns and how many it has saved; empty for a room nobody has talked in."""
+        key = storable(space_uid), storable(room_uid)
+        if not self._database.exclusive:
+            return await self._read(key)
+        self._renew()
+        known = self._windows.get(key)
+        if known is not None:
+            return known
+        load = _Load(key, key in self._writing)
+        self._loads.add(load)
+        generation = self._generation
+        try:
+            window = await self._read(key)
+        finally:
+            self._loads.discard(load)
+        self._renew()
+        if not load.stale and generation == self._generation and self._saves is not None:
+            self._windows.put(key, window)
+        return window
+
+    async def save(self, space_uid: str, room_uid: str, turn: Turn) -> None:
+        """Returns after the commit that holds the turn. NUL is left out of its texts, lone surrogates become U+FFFD.
+
+        Cancelled before that commit starts, the turn leaves no trace; later, it is saved. Raises a `StoreFailure` when
+        it is not saved, ValueError for a number of more than 64 bits.
+        """
+        if self._saves is None:
+            raise StoreClosed("the history is not started")
+        await self._saves.add(((storable(space_uid), storable(room_uid)), _storable(turn)))
+
+    async def _read(self, key: RoomKey) -> RoomWindow:
+        return await self._database.read(partial(_read_window, key=key, length=self._length))
+
+    def _renew(self) -> None:
+        """Forgets every window when another process has written to the file."""
+        if self._generation != self._database.generation:
+            self._generation = self._database.generation
+            self._windows.clear()
+
+    def _begun(self, entries: Sequence[Entry]) -> None:
+        self._writing = frozenset(key for key, _ in entries)
+        for load in self._loads:
+            load.stale = load.stale or load.key in self._writing
+
+    def _ended(self, entries: Sequence[Entry], results: Sequence[None] | None) -> None:
+        self._renew()
+        self._writing = frozenset()
+        for key, turn in entries:
+            if results is None:
+                self._windows.drop(key)
+            else:
+                self._windows.follow(key, turn, self._length)
+
+
+def _storable(turn: Turn) -> Turn:
+    """The turn as both databases can hold it; the same object where nothing had to change."""
+    changed: dict[str, Any] = {}
+    for name, value in zip(_NAMES, _VALUES(turn), strict=True):
+        if isinstance(value, str):
+            clean = storable(value)
+            if clean is not value:
+                changed[name] = clean
+        elif value is not None and value not in _INT64:
+            raise ValueError(f"{name} of a turn takes more than 64 bits")
+    return replace(turn, **changed) if changed else turn
+
+
+def _write_turns(connection: Connection, entries: Sequence[Entry]) -> list[None]:
+    counts = Counter(key for key, _ in entries)
+    # In one order in every process: two that count the same rooms wait for each other instead of deadlocking.
+    connection.execute(
+        COUNT_TURNS[connection.dialect.name],
+        [
+            {"space_uid": space_uid, "room_uid": room_uid, "saved": saved}
+            for (space_uid, room_uid), saved in sorted(counts.items())
+        ],
+    )
+    connection.execute(
+        ADD_TURN,
+        [dict(zip(_ROW, (*key, *_VALUES(turn)), strict=True)) for key, turn in entries],
+    )
+    return [None] * len(entries)
+
+
+def _read_window(connection: Connection, *, key: RoomKey, length: int) -> RoomWindow:
+    # At least one row, for it carries the number of turns.
+    rows = connection.execute(LAST_TURNS, {"space_uid": key[0], "room_uid": key[1], "last": max(1, length)}).fetchall()
+    if not rows:
+        return RoomWindow((), 0)
+    turns = tuple(Turn(*row[:-1]) for row in reversed(rows))
+    return RoomWindow(turns[max(0, len(turns) - length) :], rows[0][-1])

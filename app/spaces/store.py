@@ -1,0 +1,187 @@
+"""Who may talk, and at what price. Imports SQLAlchemy.
+
+On an exclusive database (SQLite) spaces, keys and balances are kept in memory as long as nobody else writes: finding a
+space and a charge of nothing touch no thread. On a shared one they are at most `SHARED_LIFE` old, and only a charge of
+something is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select
+
+from app.emulation.determinism import Clock
+from app.spaces.charges import Held, Order, Receipt, held, settle_orders
+from app.spaces.database import Database
+from app.spaces.failures import NoSpaces, StoreFailure
+from app.spaces.models import ApiKey, Charge, Space, SpaceSeed
+from app.spaces.recent import Recent
+from app.spaces.seeds import check_seeds, write_seeds
+from app.spaces.tables import DEFAULT_SPACE, SPACE_BY_KEY, SPACE_BY_ORG, SPACE_BY_UID
+from app.spaces.text import storable
+
+__all__ = ["SpaceStore", "StoreFailure"]
+
+SHARED_LIFE = 1.0
+"""Seconds that a space or key of a shared database may be answered from memory."""
+
+LONGEST = 256
+"""Characters of the longest key or org_id whose absence is remembered."""
+
+_Question = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Which space a question leads to, and by which key; no uid: to none."""
+
+    uid: str | None
+    key: ApiKey | None = None
+
+
+class SpaceStore:
+    """Spaces, keys and credit. One for a database: its caches hear of its own charges and seeds only.
+
+    bound: spaces, and questions about them, that are kept in memory; queue: charges that may wait to be written.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock, bound: int = 4096, queue: int = 4096) -> None:
+        self._database = database
+        life = None if database.exclusive else SHARED_LIFE
+        self._spaces: Recent[str, Held] = Recent(bound, clock=clock, life=life)
+        self._answers: Recent[_Question, _Answer] = Recent(bound, clock=clock, life=life)
+        self._generation = database.generation
+        self._seeds = 0
+        self._orders = database.group(settle_orders, bound=queue, ended=self._settled)
+
+    async def seed(self, seeds: Sequence[SpaceSeed]) -> None:
+        """Brings what the files declare into the database; a balance that runs already is never set back.
+
+        Raises ValueError where seeds contradict each other: a uid or key twice, two defaults.
+        """
+        check_seeds(seeds)
+        try:
+            await self._database.write(partial(_seed, seeds=seeds))
+        finally:
+            # An answer still on its way may be of before: `_find` does not keep it when it sees the count changed.
+            self._seeds += 1
+            self._answers.clear()
+
+    async def by_key(self, api_key: str) -> tuple[Space, ApiKey] | None:
+        """The space a key opens, and the key; None for a key that does not exist."""
+        found = await self._find(("key", api_key), SPACE_BY_KEY)
+        if found is None:
+            return None
+        space, key = found
+        return (space, key) if key is not None else None
+
+    async def by_org(self, org_id: str) -> Space | None:
+        """The space of an organisation; of several the default, else the first by uid."""
+        found = await self._find(("org_id", org_id), SPACE_BY_ORG)
+        return found[0] if found else None
+
+    async def default(self) -> Space:
+        """The space that answers where a request names none. Raises `NoSpaces` before the first seed."""
+        found = await self._find(("default", ""), DEFAULT_SPACE)
+        if found is None:
+            raise NoSpaces("the store has no space: the fixtures declare none")
+        return found[0]
+
+    async def charge(self, space_uid: str, cost: int, *, minimum: int = 100) -> Charge:
+        """Takes `cost` won from a space, or refuses where its balance is below `minimum` or `cost`.
+
+        Charges that wait share a transaction, and the database decides: a balance never goes below 0, whoever else
+        charges. A charge of 0 writes nothing, an unknown space has a balance of 0, a cancelled charge is given back.
+        """
+        if cost < 0:
+            raise ValueError("a charge is not below 0")
+        if cost == 0:
+            balance = await self._balance(space_uid)
+            return Charge(balance is not None and balance >= minimum, balance or 0)
+        uid = storable(space_uid)
+        receipt = await self._orders.add(
+            Order(uid, cost, max(minimum, cost)),
+            undo=lambda made: Order(uid, -cost, None) if made.ok else None,
+        )
+        return Charge(receipt.ok, receipt.balance)
+
+    async def refund(self, space_uid: str, amount: int) -> None:
+        """Gives back `amount` won; nothing happens where the space is gone."""
+        if amount < 0:
+            raise ValueError("a refund is not below 0")
+        if amount:
+            await self._orders.add(Order(storable(space_uid), -amount, None))
+
+    async def _balance(self, space_uid: str) -> int | None:
+        self._renew()
+        known = self._spaces.get(space_uid)
+        if known is None:
+            generation = self._generation
+            read = await self._database.read(partial(_row, statement=SPACE_BY_UID, value={"uid": storable(space_uid)}))
+            if read is None:
+                return None
+            known = self._keep(held(read), generation)
+        return known.space.credit
+
+    async def _find(self, question: _Question, statement: Select[Any]) -> tuple[Space, ApiKey | None] | None:
+        self._renew()
+        answer = self._answers.get(question)
+        if answer is not None:
+            if answer.uid is None:
+                return None
+            known = self._spaces.get(answer.uid)
+            if known is not None:
+                return known.space, answer.key
+        kind, value = question
+        if storable(value) != value:
+            return None
+        epoch = self._generation, self._seeds
+        row = await self._database.read(
+            partial(_row, statement=statement, value={} if kind == "default" else {kind: value})
+        )
+        self._renew()
+        certain = epoch == (self._generation, self._seeds)
+        if row is None:
+            if certain and len(value) <= LONGEST:
+                self._answers.put(question, _Answer(None))
+            return None
+        key = ApiKey(value, row.usable) if kind == "key" else None
+        known = self._keep(held(row), epoch[0])
+        if certain:
+            self._answers.put(question, _Answer(known.space.uid, key))
+        return known.space, key
+
+    def _keep(self, read: Held, generation: int) -> Held:
+        """The newer of what was read and what is known, kept unless doubtful."""
+        self._renew()
+        known = self._spaces.get(read.space.uid)
+        if known is not None and known.version >= read.version:
+            return known
+        if generation == self._generation:
+            self._spaces.put(read.space.uid, read)
+        return read
+
+    def _settled(self, orders: Sequence[Order], receipts: Sequence[Receipt] | None) -> None:
+        if receipts is None:
+            return
+        for found in {receipt.held.space.uid: receipt.held for receipt in receipts if receipt.held}.values():
+            self._keep(found, self._generation)
+
+    def _renew(self) -> None:
+        """Forgets everything when another process has written to the file."""
+        if self._generation != self._database.generation:
+            self._generation = self._database.generation
+            self._answers.clear()
+            self._spaces.clear()
+
+
+def _seed(connection: Connection, *, seeds: Sequence[SpaceSeed]) -> None:
+    write_seeds(connection, seeds)
+
+
+def _row(connection: Connection, *, statement: Select[Any], value: dict[str, str]) -> Row[Any] | None:
+    return connection.execute(statement, value).first()

@@ -1,0 +1,156 @@
+"""The tables, and every statement that runs often. Imports SQLAlchemy: loaded in the background after the port is open.
+
+The same Core statements serve SQLite and PostgreSQL. A change here needs a revision in migrations/versions and a new
+`HEAD`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Insert,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+HEAD = "0001"
+"""The newest revision in migrations/versions; a database at it is opened without loading Alembic."""
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
+)
+
+spaces = Table(
+    "spaces",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("org_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("credit", BigInteger, nullable=False),
+    Column("credit_per_turn", BigInteger, nullable=False),
+    Column("return_voice", BigInteger, nullable=False),
+    Column("sentence_mode", Boolean, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("graph", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    # Counts the changes of a row, so that of two copies the newer one can be told.
+    Column("version", BigInteger, nullable=False),
+)
+Index(
+    "ix_spaces_one_default",
+    spaces.c.is_default,
+    unique=True,
+    sqlite_where=text("is_default"),
+    postgresql_where=text("is_default"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("space_uid", Text, ForeignKey(spaces.c.uid), nullable=False, index=True),
+    Column("usable", Boolean, nullable=False),
+)
+
+# Rooms and turns name their space without a foreign key: what was said outlives the space it was said in.
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("space_uid", Text, primary_key=True),
+    Column("room_uid", Text, primary_key=True),
+    Column("saved", BigInteger, nullable=False),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("space_uid", Text, nullable=False),
+    Column("room_uid", Text, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("msg", Text),
+    Column("reply", Text, nullable=False),
+    Column("visitor_name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("filename", Text),
+    Column("scene_number", BigInteger),
+    Column("revision", Text, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+)
+Index("ix_turns_room", turns.c.space_uid, turns.c.room_uid, turns.c.began, turns.c.id)
+
+SPACE_COLUMNS = tuple(column for column in spaces.c if column.name != "version")
+"""In the order of `models.Space`."""
+
+TURN_COLUMNS = tuple(column for column in turns.c if column.name not in ("id", "space_uid", "room_uid"))
+"""In the order of `models.Turn`."""
+
+SPACE_BY_UID = select(*SPACE_COLUMNS, spaces.c.version).where(spaces.c.uid == bindparam("uid"))
+SPACE_BY_KEY = (
+    select(api_keys.c.usable, *SPACE_COLUMNS, spaces.c.version)
+    .join_from(api_keys, spaces)
+    .where(api_keys.c.key == bindparam("key"))
+)
+SPACE_BY_ORG = (
+    select(*SPACE_COLUMNS, spaces.c.version)
+    .where(spaces.c.org_id == bindparam("org_id"))
+    .order_by(spaces.c.is_default.desc(), spaces.c.uid)
+    .limit(1)
+)
+DEFAULT_SPACE = select(*SPACE_COLUMNS, spaces.c.version).where(spaces.c.is_default)
+
+# Locked in the order of uid, so that two processes that charge the same spaces wait instead of deadlocking.
+SPACES_TO_CHARGE = (
+    select(*SPACE_COLUMNS, spaces.c.version)
+    .where(spaces.c.uid.in_(bindparam("uids", expanding=True)))
+    .order_by(spaces.c.uid)
+    .with_for_update()
+)
+SET_CREDIT = (
+    update(spaces)
+    .where(spaces.c.uid == bindparam("charged"))
+    .values(credit=bindparam("credit"), version=bindparam("version"))
+)
+
+ADD_TURN = insert(turns)
+
+
+def _count_turns(into: Any) -> Insert:
+    statement: Insert = into.on_conflict_do_update(
+        index_elements=[rooms.c.space_uid, rooms.c.room_uid], set_={"saved": rooms.c.saved + into.excluded.saved}
+    )
+    return statement
+
+
+COUNT_TURNS = {"sqlite": _count_turns(sqlite.insert(rooms)), "postgresql": _count_turns(postgresql.insert(rooms))}
+"""Adds `saved` to a room's count; by dialect, because each has its own word for an upsert."""
+
+_SAVED = (
+    select(rooms.c.saved)
+    .where(rooms.c.space_uid == bindparam("space_uid"), rooms.c.room_uid == bindparam("room_uid"))
+    .scalar_subquery()
+)
+LAST_TURNS = (
+    select(*TURN_COLUMNS, _SAVED)
+    .where(turns.c.space_uid == bindparam("space_uid"), turns.c.room_uid == bindparam("room_uid"))
+    .order_by(turns.c.began.desc(), turns.c.id.desc())
+    .limit(bindparam("last"))
+)
+"""The last turns of a room, newest first, each with the number saved in all: the cost does not grow with the room."""
