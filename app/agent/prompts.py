@@ -1,0 +1,34 @@
+"""Fills the variables of a space's prompt: `{{visitor_name}}` and `{{history}}`. PURE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+HISTORY = "{{history}}"
+_VARIABLE = re.compile(r"\{\{(visitor_name|history)\}\}")
+
+
+def fill(
+    prompt: str, *, visitor_name: str, turns: Sequence[tuple[str | None, str]], language: str | None
+) -> tuple[str, bool]:
+    """The prompt with its variables filled in, and whether the history now stands in it (and need not be sent again).
+
+    `turns` are (user text, reply), oldest first. `language` is the request's own choice; it asks the model to
+    answer in it.
+    """
+    told = HISTORY in prompt
+    values = {"visitor_name": visitor_name, "history": "\n".join(_lines(turns)) if told else ""}
+    text = _VARIABLE.sub(lambda variable: values[variable[1]], prompt)
+    if language:
+        text = f"{text}\n\nAnswer in the language with the ISO 639-1 code {language}.".lstrip()
+    return text, told
+
+
+def _lines(turns: Sequence[tuple[str | None, str]]) -> list[str]:
+    lines: list[str] = []
+    for said, reply in turns:
+        if said is not None:
+            lines.append(f"user: {said}")
+        lines.append(f"assistant: {reply}")
+    return lines

@@ -1,0 +1,123 @@
+"""Runs a LangGraph graph and says what happened, as typed events in order.
+
+`astream_events(version="v2")` in, `AgentEvent` out. Imports LangChain: imported after the port is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+
+from app.agent.graphs import Graph
+
+SILENT = "nostream"
+"""LangGraph's own tag for a model whose tokens are not for the user."""
+
+ROLES = {"ai": "assistant", "AIMessageChunk": "assistant", "human": "user", "system": "system", "tool": "tool"}
+
+
+@dataclass(slots=True)
+class AgentEvent:
+    """A LangGraph event. `event` is LangChain's name of it; `data` is JSON-ready and empty for most events.
+
+    Source of the shapes: LangChain's astream_events v2 and the captures of 2024-08.
+    """
+
+    event: str
+    run_id: str
+    parent_ids: list[str]
+    tags: list[str]
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class AgentToken:
+    """A piece of the reply."""
+
+    text: str
+    run_id: str
+    parent_ids: list[str]
+    tags: list[str]
+
+
+@dataclass(slots=True)
+class AgentMessageEnd:
+    """A model message is complete; text that follows belongs to another message."""
+
+
+Happening = AgentEvent | AgentToken | AgentMessageEnd
+
+
+def conversation(prompt: str, earlier: Sequence[AnyMessage], msg: str | None) -> list[AnyMessage]:
+    """The graph's input: the prompt, the earlier messages, and the new one if there is one."""
+    messages: list[AnyMessage] = [SystemMessage(prompt, id="prompt")] if prompt else []
+    messages.extend(earlier)
+    if msg is not None:
+        messages.append(HumanMessage(msg))
+    return messages
+
+
+async def run_graph(
+    graph: Graph, messages: list[AnyMessage], config: RunnableConfig, **options: Any
+) -> AsyncGenerator[Happening, None]:
+    """Runs `graph` on `messages`; ends when the graph ends, raises what the graph raises.
+
+    A graph that streams no token gives its last AI message as one token.
+    """
+    spoken = False
+    events = graph.astream_events({"messages": messages}, config, version="v2", **options)
+    async with aclosing(cast(AsyncGenerator[Any, None], events)) as stream:
+        async for event in stream:
+            name = event["event"]
+            if name == "on_chat_model_stream":
+                if SILENT in event["tags"]:
+                    continue
+                chunk: AIMessageChunk = event["data"]["chunk"]
+                content = chunk.content
+                text = content if type(content) is str else str(chunk.text)
+                if text:
+                    spoken = True
+                    yield AgentToken(text, event["run_id"], event["parent_ids"], event["tags"])
+            elif name == "on_chain_end" and not event["parent_ids"] and not spoken:
+                text = last_reply(event["data"].get("output"))
+                if text:
+                    yield AgentToken(text, event["run_id"], [], [])
+                yield _event(event)
+            else:
+                if name == "on_chat_model_end" and SILENT not in event["tags"]:
+                    yield AgentMessageEnd()
+                yield _event(event)
+
+
+def last_reply(state: object) -> str:
+    """The text of the last AI message of a graph's state; "" if there is none."""
+    if isinstance(state, dict):
+        for message in reversed(state.get("messages") or []):
+            if isinstance(message, AIMessage):
+                return str(message.text)
+    return ""
+
+
+def _event(event: Any) -> AgentEvent:
+    name = event["event"]
+    data = {"chunk": _plain(event["data"].get("chunk"))} if name == "on_chain_stream" else {}
+    return AgentEvent(name, event["run_id"], event["parent_ids"], event["tags"], data)
+
+
+def _plain(value: object) -> Any:
+    """A state update as JSON: messages become {role, content, tool_calls}, unknown objects their text."""
+    if isinstance(value, BaseMessage):
+        calls = getattr(value, "tool_calls", None) or None
+        return {"role": ROLES.get(value.type, value.type), "content": value.content, "tool_calls": calls}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
