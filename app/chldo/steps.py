@@ -1,0 +1,138 @@
+"""What happens in a turn, told without any wire format. A revision renders each step to the frames it sends for it.
+
+PURE: values only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The connection a turn runs for. `url_base` is where the client reaches this server; `client_num` counts the
+    room's sockets.
+    """
+
+    connection_id: str
+    url_base: str
+    client_num: int = 1
+
+
+@dataclass(slots=True)
+class TurnFacts:
+    """What every frame of a turn may carry. `saved_turns` counts the room's turns before this one."""
+
+    connection_id: str
+    room_uid: str
+    stream_uid: str
+    c_at: str
+    return_voice: int
+    is_stream: bool
+    scene_number: int
+    som: str
+    eom: str
+    client_num: int = 1
+    saved_turns: int = 0
+    run_ids: dict[str, str] = field(default_factory=dict)
+
+
+class Step:
+    """Something that happened in a turn."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Started(Step):
+    """The request is accepted."""
+
+
+@dataclass(slots=True)
+class HistorySought(Step):
+    """The room's earlier turns are being read."""
+
+
+@dataclass(slots=True)
+class HistoryReplayed(Step):
+    """The room's earlier turns stand in the model's input."""
+
+
+@dataclass(slots=True)
+class MemorySought(Step):
+    """The space's memories are being read."""
+
+
+@dataclass(slots=True)
+class MemoryFound(Step):
+    """The space's memories are known; `count` of them listen for hotwords."""
+
+    count: int
+
+
+@dataclass(slots=True)
+class ThinkStarted(Step):
+    """The graph starts."""
+
+
+@dataclass(slots=True)
+class RunStep(Step):
+    """A LangGraph event that is no token. Ids are already UUIDv4 text; `data` is JSON-ready."""
+
+    event: str
+    data: dict[str, Any]
+    run_id: str
+    parent_ids: list[str]
+    tags: list[str]
+
+    @property
+    def closes_turn(self) -> bool:
+        """Whether this is the end of the graph itself."""
+        return self.event == "on_chain_end" and not self.parent_ids
+
+
+@dataclass(slots=True)
+class TokenStep(Step):
+    """A piece of the reply. `run` says which model run it came from (None from a graph that does not stream)."""
+
+    text: str
+    sent_uid: str
+    run_id: str
+    parent_ids: list[str]
+    tags: list[str]
+
+
+@dataclass(slots=True)
+class ReplyStep(Step):
+    """The whole reply at once (`stream: 0`)."""
+
+    text: str
+    sent_uid: str
+
+
+@dataclass(slots=True)
+class VoiceStep(Step):
+    """The voice of a sentence can be fetched. `seconds` is a multiple of 0.024."""
+
+    text: str
+    sent_uid: str
+    url: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Failed(Step):
+    """The turn fails inside the flow; think-end and END still follow."""
+
+    msg: str
+
+
+@dataclass(slots=True)
+class ThinkEnded(Step):
+    """The graph has ended, well or not."""
+
+
+@dataclass(slots=True)
+class Ended(Step):
+    """The turn is over and saved."""

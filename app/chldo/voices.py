@@ -1,0 +1,107 @@
+"""Speaks the sentences of a reply while the reply is still being read.
+
+`voice_ready` comes after the last token of its sentence and before the first of the next (spec section 0, decision
+7): steps are read ahead into a bounded queue, each sentence is given to the speaker as soon as it ends, and its place
+in the queue waits for its voice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from app.chldo.reply import SentenceEnd
+from app.chldo.steps import Step, VoiceStep
+from app.voice.library import VoiceLibrary
+from app.voice.speech import Speaker, VoiceFailure
+
+log = logging.getLogger("app.chldo.voices")
+
+READ_AHEAD = 512
+"""Steps that may be read before the socket has taken them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: Exception
+
+
+_END = object()
+
+
+class Voices:
+    """Gives replies their voices. One for the whole program."""
+
+    def __init__(self, speaker: Speaker, library: VoiceLibrary) -> None:
+        self._speaker = speaker
+        self._library = library
+
+    async def follow(
+        self,
+        steps: AsyncGenerator[Step, None],
+        *,
+        room_uid: str,
+        language: str,
+        url_base: str,
+        life: float,
+        connection_id: str,
+    ) -> AsyncGenerator[Step, None]:
+        """`steps` with each `SentenceEnd` replaced by the `VoiceStep` of that sentence; one that cannot be spoken is
+        left out.
+
+        Closing the iterator stops the reading and the voices.
+        """
+        queue: asyncio.Queue[object] = asyncio.Queue(READ_AHEAD)
+        jobs: set[asyncio.Task[VoiceStep | None]] = set()
+
+        async def speak(sentence: SentenceEnd) -> VoiceStep | None:
+            try:
+                speech = await self._speaker.say(sentence.text.strip(), language)
+                expires = await self._library.put(room_uid, sentence.sent_uid, speech.audio, life=life)
+                url = await self._library.url(url_base, room_uid, sentence.sent_uid, expires)
+            except (VoiceFailure, OSError) as failure:
+                about = {
+                    "event": "voice_failed",
+                    "connection_id": connection_id,
+                    "room_uid": room_uid,
+                    "sent_uid": sentence.sent_uid,
+                    "reason": str(failure),
+                }
+                log.warning("no voice for sentence %s: %s", sentence.sent_uid, failure, extra=about)
+                return None
+            return VoiceStep(sentence.text, sentence.sent_uid, url, speech.seconds)
+
+        async def read() -> None:
+            try:
+                async with aclosing(steps):
+                    async for step in steps:
+                        if isinstance(step, SentenceEnd):
+                            job = asyncio.create_task(speak(step))
+                            jobs.add(job)
+                            await queue.put(job)
+                        else:
+                            await queue.put(step)
+                await queue.put(_END)
+            except Exception as error:  # noqa: BLE001 - handed to the reader of the queue, which raises it
+                await queue.put(_Failure(error))
+
+        reader = asyncio.create_task(read())
+        try:
+            while (item := await queue.get()) is not _END:
+                if isinstance(item, asyncio.Task):
+                    voice = await item
+                    jobs.discard(item)
+                    if voice is not None:
+                        yield voice
+                elif isinstance(item, _Failure):
+                    raise item.error
+                elif isinstance(item, Step):
+                    yield item
+        finally:
+            reader.cancel()
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(reader, *jobs, return_exceptions=True)
