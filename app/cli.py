@@ -1,0 +1,239 @@
+"""The command line: thin. Parses, calls, prints."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import shutil
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    from app.settings import Settings
+
+DEMO_KEY = "d4a3653a4ba72d6e04a293"
+
+cli = typer.Typer(
+    name="chldo-emulator",
+    help="A self-hosted emulator of the chldo v3 WebSocket API: free, offline, deterministic.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+@cli.callback()
+def about() -> None:
+    """A self-hosted emulator of the chldo v3 WebSocket API: free, offline, deterministic.
+
+    Start it with `chldo-emulator serve`, talk to it with `chldo-emulator chat`. Every option of `serve` is also
+    an environment variable (CHLDO_PORT, CHLDO_DATA, …) and a key of a TOML file; docs/configuration.md lists them
+    all.
+    """
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; only this machine by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one, which is printed.")] = None,
+    fixtures: Annotated[
+        Path | None, typer.Option(help="Folder with spaces.yaml and replies/; the shipped demo by default.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for the database, the voices and the signing key (./data).")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Dated revision of the wire: 2023-12-28 … 2024-11-13 (the default).")
+    ] = None,
+    log_format: Annotated[LogFormat | None, typer.Option(help="Logs for people or for machines.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", envvar="CHLDO_CONFIG")] = None,
+) -> None:
+    """Start the server.
+
+    Prints the addresses, the demo key and one line to paste. Ctrl-C ends it.
+    """
+    from app.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(
+            config,
+            host=host,
+            port=port,
+            fixtures=fixtures,
+            data=data,
+            revision=revision,
+            log_format=log_format.value if log_format else None,
+            log_level=log_level,
+        )
+    except SettingsError as error:
+        fail(str(error))
+    run_server(settings)
+
+
+@cli.command()
+def health(
+    url: Annotated[str | None, typer.Argument(help="Base of the server; by default the one of these settings.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", envvar="CHLDO_CONFIG")] = None,
+) -> None:
+    """Ask a running server whether it serves turns: exit code 0 if it does, 1 if not."""
+    import urllib.error
+    import urllib.request
+
+    from app.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        fail(str(error))
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    base = url or f"http://{host}:{settings.port}"
+    try:
+        with urllib.request.urlopen(f"{base.rstrip('/')}/_emulator/health/ready", timeout=2):
+            print("ready")
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        print(f"not ready: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def run_server(settings: Settings) -> None:
+    """Serves until a signal; exit code 2 with one line if it cannot."""
+    from app.logs import configure_logs
+    from app.main import create_app
+    from app.serving import keep_loaded, listen, server_of
+    from app.settings import SettingsError
+
+    configure_logs(settings.log_format, settings.log_level)
+    problems: list[str] = []
+
+    def fatal(text: str) -> None:
+        problems.append(text)
+        server.should_exit = True
+
+    try:
+        app = create_app(settings, fatal=fatal, ready=keep_loaded)
+    except SettingsError as error:
+        fail(str(error))
+    check_folder(settings.data)
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        fail(_why_not_listen(settings, error))
+    server = server_of(app, settings)
+    banner(listener, settings)
+    # uvicorn ends in order on SIGTERM and then raises it again; ended in order is a success.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listener.close()
+    if problems:
+        fail(problems[0])
+
+
+def check_folder(folder: Path) -> None:
+    """Ends with one line if the data folder cannot be used."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"cannot use the data folder {folder}: {error.strerror}; choose another with --data")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        fail(f"cannot use the data folder {folder}: permission denied; choose another with --data")
+
+
+def banner(listener: socket.socket, settings: Settings) -> None:
+    """Tells where the server is and what to paste."""
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    at = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+    path = "/v1/" if settings.revision == "2023-12-28" else "/v3/"
+    program = "chldo-emulator" if shutil.which("chldo-emulator") else shlex.quote(sys.argv[0])
+    lines = (
+        f"chldo emulator, revision {settings.revision}",
+        f"  WebSocket   ws://{at}{path}?room_uid=ROOM&user_uid=USER",
+        f"  new room    http://{at}/v3/room/uid/",
+        f"  health      http://{at}/_emulator/health",
+        f"  demo key    {DEMO_KEY}",
+        f'  paste this  {program} chat ws://{at}{path} --api-key {DEMO_KEY} -m "안녕하세요"',
+        "",
+    )
+    print("\n".join(lines), flush=True)
+
+
+def _why_not_listen(settings: Settings, error: OSError) -> str:
+    at = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"cannot listen on {at}: the port is in use; choose another with --port (0 takes a free one)"
+    if error.errno == errno.EACCES:
+        return f"cannot listen on {at}: permission denied; choose a port above 1023 with --port"
+    return f"cannot listen on {at}: {error.strerror or error}"
+
+
+@cli.command()
+def chat(
+    url: Annotated[str, typer.Argument(help="The server: ws://127.0.0.1:8765/v3/; /v3/ may be left out.")],
+    api_key: Annotated[str | None, typer.Option(help="Key of the space.", envvar="CHLDO_API_KEY")] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Send this, print the answer, end.")] = None,
+    room: Annotated[str | None, typer.Option(help="room_uid to talk in; a fresh one by default.")] = None,
+    user: Annotated[str | None, typer.Option(help="user_id to talk as; `me` by default.")] = None,
+    voice: Annotated[
+        bool | None, typer.Option("--voice/--no-voice", help="Ask for voices or not; the space decides by default.")
+    ] = None,
+    voice_dir: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Save the voices in this folder; asks for them (--voice).")
+    ] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print every frame as a line of JSON instead.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and what went wrong.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds without a frame before giving up.")] = 60.0,
+    org_id: Annotated[str | None, typer.Option(help="Names the space in revision 2024-07-01.")] = None,
+) -> None:
+    """Talk to a chldo server in the terminal: this one, or any other.
+
+    Without -m it reads lines, from the terminal or a pipe; Ctrl-D or /quit ends it. The answer goes to standard output,
+    all else to standard error.
+
+    Exit codes: 0 all well; 1 the server answered with an error; 2 wrong usage; 3 no connection, or it was lost; 4 no
+    frame in time; 130 Ctrl-C.
+    """
+    from app.chat import ChatMisuse, Options, Screen, talk, typed_lines
+    from app.emulation.determinism import Ids
+
+    options = Options(url, api_key, org_id, room, user, voice, voice_dir, timeout)
+    screen = Screen(sys.stdout, sys.stderr, secret=api_key or "", frames=json_lines, quiet=quiet)
+    lines = typed_lines(sys.stdin, screen) if message is None else [message]
+    try:
+        code = talk(options, lines, screen, Ids(), forgiving=message is None and sys.stdin.isatty())
+    except ChatMisuse as error:
+        fail(str(error))
+    raise typer.Exit(code)
+
+
+def fail(text: str) -> NoReturn:
+    """One clear line on standard error, exit code 2."""
+    print(f"chldo-emulator: {text}", file=sys.stderr, flush=True)
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """The console script."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Logs for people (text) or machines (JSON lines), with keys shortened in both."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from typing import Any
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_SECRETS = (
+    (re.compile(r"\b([0-9a-f]{4})[0-9a-f]{18}\b"), r"\1…"),  # a chldo api_key: 22 hexadecimal digits
+    (re.compile(r"\b(sk-[A-Za-z0-9]{2})[A-Za-z0-9_-]{6,}"), r"\1…"),
+    (re.compile(r"(?i)(bearer\s+\S{2})\S+"), r"\1…"),
+    (re.compile(r"(Signature=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
+    (re.compile(r"(://[^:/@\s\"']+:)[^@\s/\"']+@"), r"\1…@"),
+    (re.compile(r"(?i)((?:api_key|token)=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
+)
+
+
+def redact(text: str) -> str:
+    """`text` with every key, signature and password shortened beyond use."""
+    for pattern, shown in _SECRETS:
+        text = pattern.sub(shown, text)
+    return text
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:00 INFO  app.chldo  connect …`"""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)-12s %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and the facts given with `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((key, value) for key, value in vars(record).items() if key not in _OWN)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        plain = {key: redact(value) if isinstance(value, str) else value for key, value in line.items()}
+        return json.dumps(plain, ensure_ascii=False, default=lambda value: redact(str(value)))
+
+
+def configure_logs(style: str, level: str) -> None:
+    """Sends all logs to standard error in the chosen style."""
+    output = logging.StreamHandler(sys.stderr)
+    output.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [output]
+    root.setLevel(level.upper())
+    quiet = logging.DEBUG if level == "debug" else logging.WARNING
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "openai", "alembic", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.propagate = True
+        logger.setLevel(quiet)

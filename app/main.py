@@ -1,0 +1,314 @@
+"""The one place that wires parts together.
+
+`create_app(settings)` gives the ASGI application. Its lifespan opens the port first: whatever imports LangGraph,
+SQLAlchemy or speech is loaded in the background after that, and turns wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from app.chldo.gateway import Gateway
+from app.chldo.info import info_routes
+from app.chldo.revisions import REVISIONS
+from app.control.health import health_routes
+from app.emulation.determinism import Clock, Ids, RealClock
+from app.settings import Settings, SettingsError, shipped
+
+if TYPE_CHECKING:
+    from app.chldo.turn import Turns
+    from app.voice.library import VoiceLibrary
+    from app.voice.speech import Speaker
+
+log = logging.getLogger("app")
+
+READY_TIMEOUT = 60.0
+"""Seconds a request waits for the program to be ready."""
+
+SWEEP_PAUSE = 60.0
+"""Seconds between two searches for expired voices."""
+
+_HEAVY = ("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.chldo.turn")
+
+
+@dataclass(slots=True)
+class Engine:
+    """What a turn needs, loaded."""
+
+    turns: Turns
+    library: VoiceLibrary
+    speaker: Speaker
+
+
+class Program:
+    """The running program: what is ready, and how to wait for it."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, ids: Ids, fatal: Callable[[str], None], ready: Callable[[], None]
+    ) -> None:
+        self._ready = ready
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self._fatal = fatal
+        self._engine: asyncio.Future[Engine] | None = None
+        self.gateway = Gateway(
+            revision=settings.revision, settings=settings.v3, clock=clock, ids=ids, turns=self._turns
+        )
+
+    async def engine(self) -> Engine | None:
+        """The engine, once it is loaded; None if that takes too long or has failed."""
+        waiting = self._engine
+        if waiting is None or waiting.done():
+            return self.opened
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), READY_TIMEOUT)
+        except Exception:  # noqa: BLE001 - the boot task has told the reason; the caller learns that there is no engine
+            return None
+
+    @property
+    def opened(self) -> Engine | None:
+        """The engine if it is loaded now."""
+        waiting = self._engine
+        if waiting is None or not waiting.done() or waiting.cancelled() or waiting.exception():
+            return None
+        return waiting.result()
+
+    async def _turns(self) -> Turns | None:
+        engine = await self.engine()
+        return engine.turns if engine else None
+
+    async def library(self) -> VoiceLibrary | None:
+        """The voices, once loaded."""
+        engine = await self.engine()
+        return engine.library if engine else None
+
+    def report(self) -> dict[str, Any]:
+        """Facts for the health page."""
+        return {
+            "ready": self.opened is not None,
+            "version": version("chldo-emulator"),
+            "revision": self.settings.revision,
+            "connections": len(self.gateway.connections),
+            "turns": self.gateway.running,
+            "voices": self.opened.speaker.busy if self.opened else 0,
+            "tasks": len(asyncio.all_tasks()),
+        }
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Opens everything in the background, closes it in reverse."""
+        self._engine = asyncio.get_running_loop().create_future()
+        stop = asyncio.Event()
+        boot = asyncio.create_task(self._live(self._engine, stop), name="engine")
+        watch = asyncio.create_task(self.gateway.watch(), name="watch")
+        try:
+            yield
+        finally:
+            watch.cancel()
+            stop.set()
+            await asyncio.gather(boot, watch, return_exceptions=True)
+
+    async def _live(self, opened: asyncio.Future[Engine], stop: asyncio.Event) -> None:
+        """Loads the engine, keeps it until `stop`, closes it."""
+        try:
+            async with AsyncExitStack() as stack:
+                began = self.clock.monotonic()
+                engine = await open_engine(self.settings, self.clock, self.ids, stack)
+                self._ready()
+                opened.set_result(engine)
+                log.info("ready after %.2f s", self.clock.monotonic() - began)
+                await stop.wait()
+        except Exception as error:
+            if opened.done():
+                log.exception("closing failed")
+                return
+            log.debug("start failed", exc_info=True)
+            opened.set_exception(error)
+            opened.exception()
+            self._fatal(f"cannot start: {error}")
+
+
+async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> Engine:
+    """Loads and opens everything a turn needs; `stack` closes it again. Raises with a one-line text if something
+    is unusable.
+    """
+    await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
+    from app.agent.graphs import GraphShelf
+    from app.agent.models import SCRIPTED, ChatModels, Upstream
+    from app.chldo.turn import TurnRules, Turns
+    from app.chldo.voices import Voices
+    from app.emulation.fixtures import load_fixtures
+    from app.spaces.database import Database
+    from app.spaces.history import History
+    from app.spaces.store import SpaceStore
+    from app.voice.library import VoiceLibrary
+    from app.voice.speech import OpenAISpeech, Speaker
+
+    fixtures = await asyncio.to_thread(load_fixtures, settings.fixtures or shipped("fixtures"))
+    await asyncio.to_thread(lambda: settings.data.mkdir(parents=True, exist_ok=True))
+
+    library = VoiceLibrary(settings.data / "voices", clock=clock)
+    await library.open()
+    stack.push_async_callback(library.close)
+    voice = settings.voice
+    upstream = Upstream(
+        api_key=os.environ.get("OPENAI_API_KEY") or None,
+        base_url=os.environ.get("OPENAI_BASE_URL") or None,
+        timeout=settings.agent.timeout,
+        max_retries=settings.agent.retries,
+    )
+    speaker = Speaker(
+        engine=voice.engine,
+        workers=voice.workers,
+        timeout=voice.timeout,
+        clock=clock,
+        fallback=voice.fallback,
+        cache_bytes=voice.cache,
+        openai=OpenAISpeech(
+            base_url=voice.base_url or upstream.base_url or "https://api.openai.com/v1",
+            api_key=upstream.api_key or "not-needed",
+            model=voice.model,
+            voice=voice.name,
+            timeout=voice.timeout,
+        )
+        if voice.engine == "openai"
+        else None,
+    )
+    await speaker.start()
+    stack.push_async_callback(speaker.close)
+
+    url = settings.store.url.get_secret_value() if settings.store.url else None
+    database = Database(url, folder=settings.data)
+    await database.open()
+    stack.push_async_callback(database.close)
+    store = SpaceStore(database, clock=clock)
+    await store.seed(fixtures.spaces)
+    history = History(database, window=settings.agent.history)
+    await history.start()
+    stack.push_async_callback(history.close)
+
+    models = ChatModels(book=fixtures.replies, clock=clock, upstream=upstream, model=settings.agent.model)
+    stack.push_async_callback(models.close)
+    listing = settings.agent.graphs or shipped("langgraph.json")
+    graphs = await asyncio.to_thread(GraphShelf, listing)
+    named = {seed.space.graph for seed in fixtures.spaces}
+    if await asyncio.to_thread(lambda: any(graphs.declares_checkpointer(name) for name in named)):
+        from app.agent.savers import open_saver
+
+        graphs = GraphShelf(listing, saver=await open_saver(url, settings.data, stack))
+    for seed in fixtures.spaces:
+        await asyncio.to_thread(graphs.get, seed.space.graph)
+        model = settings.agent.model or seed.space.model
+        if model != SCRIPTED and not upstream.configured:
+            log.warning(
+                "space %s names the model %s, but OPENAI_API_KEY and OPENAI_BASE_URL are unset: its script answers",
+                seed.space.uid,
+                model,
+            )
+    v3 = settings.v3
+    turns = Turns(
+        store=store,
+        history=history,
+        graphs=graphs,
+        models=models,
+        voices=Voices(speaker, library),
+        clock=clock,
+        ids=ids,
+        rules=TurnRules(
+            som_eom=v3.som_eom, min_sentence=v3.min_sentence, turn_timeout=v3.turn_timeout, url_life=v3.url_life
+        ),
+    )
+    sweeper = asyncio.create_task(_sweep(library, clock), name="sweep")
+
+    async def stop_sweeping() -> None:
+        sweeper.cancel()
+        await asyncio.gather(sweeper, return_exceptions=True)
+
+    stack.push_async_callback(stop_sweeping)
+    return Engine(turns, library, speaker)
+
+
+async def _sweep(library: VoiceLibrary, clock: Clock) -> None:
+    """Deletes expired voices now and then."""
+    while True:
+        try:
+            gone = await library.sweep()
+            if gone:
+                log.info("deleted %d expired voices", gone)
+        except OSError as error:
+            log.warning("expired voices cannot be deleted: %s", error)
+        await clock.sleep(SWEEP_PAUSE)
+
+
+class Application(FastAPI):
+    """FastAPI for what is HTTP; sockets go straight to their wire, which spares each open one the frames of the
+    middleware.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.sockets: dict[str, ASGIApp] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await super().__call__(scope, receive, send)
+        elif (wire := self.sockets.get(scope["path"])) is not None:
+            await wire(scope, receive, send)
+        else:
+            known = ", ".join(path for path in self.sockets if path.endswith("/"))
+            message = f"no WebSocket at {scope['path']}; known: {known}"
+            await WebSocket(scope, receive, send).send_denial_response(JSONResponse({"message": message}, 404))
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    fatal: Callable[[str], None] | None = None,
+    ready: Callable[[], None] | None = None,
+) -> Application:
+    """The application. `fatal` is told, in one line, when it cannot come up; `ready` is called when it has. Raises
+    `SettingsError`.
+    """
+    if settings.revision not in REVISIONS:
+        raise SettingsError(f"revision: must be one of {', '.join(REVISIONS)} (got {settings.revision!r})")
+    ids = ids or Ids()
+    program = Program(settings, clock or RealClock(), ids, fatal or log.critical, ready or (lambda: None))
+    app = Application(
+        title="chldo emulator",
+        version=version("chldo-emulator"),
+        lifespan=program.lifespan,
+        docs_url="/_emulator/docs",
+        swagger_ui_oauth2_redirect_url=None,
+        redoc_url=None,
+        openapi_url="/_emulator/openapi.json",
+    )
+    app.state.program = program
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[origin.strip() for origin in settings.cors.split(",") if origin.strip()],
+        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=["Accept-Ranges", "Content-Length", "Content-Range"],
+    )
+    app.include_router(health_routes(program.report))
+    app.include_router(info_routes(ids, program.library))
+    for path in ("/v1", "/v1/", "/v3", "/v3/", "/v4", "/v4/"):
+        app.sockets[path] = program.gateway
+    return app

@@ -1,0 +1,176 @@
+"""uvicorn, set up for long-lived sockets: limits that close politely, readers that stall, signals.
+
+uvicorn gives the WebSocket implementation (websockets-sansio), uvloop and httptools; what is added here it does not
+have: a close frame that arrives although the client is still sending (1009), and a time-out for a client that stops
+reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+LINGER = 2.0
+"""Seconds that a socket refused for its size is still read (and its bytes thrown away), so that the close frame is
+not lost to a reset.
+"""
+
+
+GATHER = 0.004
+"""Seconds between two writes to one socket. A frame after a quiet moment goes out at once; those of a burst go out
+together.
+"""
+
+GATHER_LIMIT = 64
+"""Frames that may wait for the next write."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket connection of the server."""
+
+    send_timeout = 30.0
+    _stalled: asyncio.TimerHandle | None = None
+    _gathering: asyncio.TimerHandle | None = None
+    _waiting = 0
+    _written_at = 0.0
+
+    async def send(self, message: ASGISendEvent) -> None:
+        text = message.get("text")
+        if text is None or self.close_sent or not self.handshake_complete or self.transport.is_closing():
+            await super().send(message)
+            return
+        if not self.writable.is_set():
+            await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
+        # The frame stays in the protocol's own output, so that whatever is written next (a pong, a close)
+        # takes it along in order.
+        try:
+            self.conn.send_text(cast(str, text).encode())
+        except InvalidState:
+            raise ClientDisconnected from None
+        self._waiting += 1
+        if self._gathering is None:
+            quiet = self.loop.time() - self._written_at
+            if quiet >= GATHER:
+                self._write()
+            else:
+                self._gathering = self.loop.call_later(GATHER - quiet, self._write)
+        elif self._waiting >= GATHER_LIMIT:
+            self._write()
+
+    def _write(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._waiting = 0
+        self._written_at = self.loop.time()
+        output = self.conn.data_to_send()
+        if output and not self.transport.is_closing():
+            self.transport.write(b"".join(output))
+
+    def data_received(self, data: bytes) -> None:
+        self._written_at = 0.0  # what answers the client goes out at once
+        super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        if self.close_timer is not None:
+            return
+        closed = self.conn.close_sent
+        code, reason = (closed.code, closed.reason) if closed else (1002, "")
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(LINGER, self.transport.close)
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.send_timeout, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._calm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._calm()
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        super().connection_lost(exc)
+
+    def _calm(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+
+def server_of(app: Any, settings: Settings) -> uvicorn.Server:
+    """A uvicorn server for `app`, not yet running."""
+    v3 = settings.v3
+    protocol = type("SocketProtocol", (SocketProtocol,), {"send_timeout": v3.send_timeout})
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="auto",
+        http="auto",
+        ws=protocol,
+        ws_max_size=cast(int, (v3.message_limit, v3.frame_limit)),
+        ws_per_message_deflate=v3.compression,
+        ws_ping_interval=None,
+        lifespan="on",
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    sys.setswitchinterval(SWITCH)
+    return uvicorn.Server(config)
+
+
+SWITCH = 0.0005
+"""Seconds after which Python lets another thread run (its default: 0.005). The store commits in a thread of its own
+and would wait ten times
+longer for the interpreter than for the disk while the event loop is busy."""
+
+
+def keep_loaded() -> None:
+    """Tells the garbage collector that what is loaded now stays.
+
+    LangChain, SQLAlchemy and FastAPI are some 600,000 objects that every full collection would walk again:
+    measured, 40 % of the time of a turn. Call it once, when everything is loaded.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound, listening socket; port 0 takes a free one. Raises OSError if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(2048)
+        made.setblocking(False)
+    except OSError:
+        made.close()
+        raise
+    return made

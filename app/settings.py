@@ -1,0 +1,177 @@
+"""Every setting of the program, in one tree: defaults < TOML file < environment (`CHLDO_…`) < command line.
+
+A field `f` of group `g` is the environment variable `CHLDO_G_F`, the TOML key `f` under `[g]`; a field outside a
+group is `CHLDO_F` and a top-level key. docs/configuration.md lists them; a test holds it to this file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "CHLDO_"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text is one line that says which, from where, and what was expected."""
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class V3Settings(Group):
+    """The chldo wire. Sizes in bytes, times in seconds."""
+
+    som_eom: bool = Field(True, description="START and END carry <SOM> and <EOM>; false sends empty texts.")
+    require_msg: bool | None = Field(None, description="Whether msg is required; unset keeps each revision's own rule.")
+    min_sentence: int = Field(13, ge=1, description="Characters a sentence has before a terminator ends it.")
+    frame_limit: int = Field(32 * 1024, ge=128, description="Largest single frame; above it: close 1009.")
+    message_limit: int = Field(
+        128 * 1024, ge=128, description="Largest message of several frames; above it: close 1009."
+    )
+    idle_limit: float = Field(600.0, gt=0, description="Seconds without a frame in either direction; then close 1001.")
+    age_limit: float = Field(7200.0, gt=0, description="Seconds a connection may last; then close 1001.")
+    send_timeout: float = Field(
+        30.0, gt=0, description="Seconds a client may leave its frames unread; then the socket is dropped."
+    )
+    turn_timeout: float = Field(300.0, gt=0, description="Seconds a turn may last; then it fails inside the flow.")
+    turns_limit: int = Field(32, ge=1, description="Turns that one connection may have running at once.")
+    compression: bool = Field(False, description="Negotiate permessage-deflate (the real service does not).")
+    url_base: str | None = Field(None, description="Base of voice URLs; unset: the address the client used.")
+    url_life: float | None = Field(
+        None, gt=0, description="Seconds a voice URL lasts; unset keeps each revision's own."
+    )
+
+    @field_validator("url_base")
+    @classmethod
+    def _no_slash(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else None
+
+
+class VoiceSettings(Group):
+    """Speech. Times in seconds."""
+
+    engine: Literal["pyttsx3", "openai", "tone"] = Field("pyttsx3", description="Who speaks: pyttsx3, openai or tone.")
+    workers: int = Field(min(2, os.cpu_count() or 1), ge=1, le=32, description="Processes that synthesise.")
+    timeout: float = Field(10.0, gt=0, description="Seconds for one sentence; then the worker is replaced.")
+    fallback: bool = Field(True, description="Speak with the tone engine when the chosen one fails.")
+    cache: int = Field(64 * 1024 * 1024, ge=0, description="Bytes of spoken sentences kept in memory.")
+    model: str = Field("tts-1", description="Model of the openai engine.")
+    name: str = Field("alloy", description="Voice of the openai engine.")
+    base_url: str | None = Field(None, description="Endpoint of the openai engine; unset: OPENAI_BASE_URL.")
+
+
+class AgentSettings(Group):
+    """Graphs and models."""
+
+    history: int = Field(20, ge=0, description="Earlier turns that go into the graph's input.")
+    model: str | None = Field(
+        None, description="Model for every space in place of its own (`scripted`: none leaves the machine)."
+    )
+    graphs: Path | None = Field(None, description="A langgraph.json; unset: the shipped one.")
+    timeout: float = Field(30.0, gt=0, description="Seconds for the upstream model to connect, and between two chunks.")
+    retries: int = Field(1, ge=0, description="Times a failed upstream request is sent again.")
+
+
+class StoreSettings(Group):
+    """Where turns, balances and rooms live."""
+
+    url: SecretStr | None = Field(
+        None, description="PostgreSQL or SQLite URL; unset: chldo.sqlite3 in the data folder."
+    )
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    fixtures: Path | None = Field(None, description="Folder with spaces.yaml and replies/; unset: the shipped one.")
+    data: Path = Field(Path("data"), description="Folder for the database, the voices and the signing key.")
+    revision: str = Field("2024-11-13", description="The dated revision of the chldo wire that is spoken.")
+    log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    cors: str = Field("*", description="Origins that browsers may call the HTTP endpoints from, comma separated.")
+    v3: V3Settings = V3Settings()
+    voice: VoiceSettings = VoiceSettings()
+    agent: AgentSettings = AgentSettings()
+    store: StoreSettings = StoreSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        given = init_settings() if callable(init_settings) else {}
+        table = given.pop("toml", None) or {}
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            InitSettingsSource(settings_cls, table),
+        )
+
+
+def load_settings(config: Path | None = None, **given: Any) -> Settings:
+    """The settings in force. `given` (the command line) wins; None there means not given.
+
+    Raises `SettingsError` with one line for the first setting that does not fit.
+    """
+    table = _read_toml(config) if config else {}
+    try:
+        return Settings(**{"toml": table} | {key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError(_first_line(error, given, table)) from None
+
+
+def _read_toml(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {config}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{config} is no valid TOML: {error}") from None
+
+
+def _first_line(error: ValidationError, given: dict[str, Any], table: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    variable = PREFIX + "_".join(path).upper()
+    if given.get(path[0]) is not None:
+        source = "--" + path[0].replace("_", "-")
+    elif variable in os.environ:
+        source = variable
+    else:
+        source = ".".join(path)
+    message = first["msg"].removeprefix("Value error, ")
+    shown = "" if first["type"] == "extra_forbidden" else f" (got {first['input']!r})"
+    if first["type"] == "extra_forbidden":
+        message = "unknown setting"
+    return f"{source}: {message}{shown}"
+
+
+def shipped(name: str) -> Path:
+    """A file or folder that comes with the program: in the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    installed = here / "shipped" / name
+    return installed if installed.exists() else here.parent / name

@@ -1,0 +1,21 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.live import LiveServer
+
+# Shared machines are slow now and then; what counts is what is found, not how fast.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The program as `make run` starts it: shipped fixtures, default settings."""
+    with LiveServer(tmp_path_factory.mktemp("demo")) as server:
+        yield server
