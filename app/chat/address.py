@@ -1,0 +1,123 @@
+"""Where the client talks to, and what it sends there."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+ROOM_TIMEOUT: Final = 5.0
+"""Seconds the server has for a new room_uid, before the client makes one up."""
+SERVICE: Final = ("ws.api.chldo.com", "info.api.chldo.com")
+"""The real service hands out room ids on another host than the one it talks on."""
+
+_FLAT = "2023-12-28"
+_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_VERSIONED = re.compile(r"(?P<prefix>.*)/(?P<version>v\d+)/?")
+
+
+class ChatMisuse(ValueError):
+    """The command cannot do what it was asked to; the text is one line without the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server, as a URL names it.
+
+    `socket`: the WebSocket URL without its query. `http`: the base of plain requests, no slash at its end.
+    `flat`: revision 2023-12-28 is spoken there. `local`: on this machine, so no proxy leads to it.
+    """
+
+    socket: str
+    query: str
+    http: str
+    flat: bool
+    local: bool
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Reads a ws, wss, http or https URL; without a path it means /v3/. Raises ChatMisuse."""
+        try:
+            parts = urlsplit(url.strip())
+            host, port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise ChatMisuse(f"the URL cannot be read: {error}") from None
+        scheme = _SCHEMES.get(parts.scheme)
+        if scheme is None or not host:
+            raise ChatMisuse("the URL must begin with ws:// or wss://, like ws://127.0.0.1:8765/v3/")
+        path = parts.path if parts.path.strip("/") else "/v3/"
+        prefix, version = "", ""
+        if versioned := _VERSIONED.fullmatch(path):
+            prefix, version = versioned.group("prefix", "version")
+            path = f"{prefix}/{version}/"
+        revision = parse_qs(parts.query).get("revision", [""])[-1]
+        info = SERVICE[1] if host == SERVICE[0] and port is None else parts.netloc
+        return cls(
+            socket=f"{scheme}://{parts.netloc}{path}",
+            query=parts.query,
+            http=f"{'https' if scheme == 'wss' else 'http'}://{info}{prefix}",
+            flat=revision == _FLAT or (not revision and version == "v1"),
+            local=_is_loopback(host),
+        )
+
+    def given(self, key: str) -> str | None:
+        """A value of the URL's own query."""
+        return parse_qs(self.query).get(key, [None])[0]
+
+    def joined(self, room_uid: str, user: str) -> str:
+        """The URL to connect to. What its query has already stays as it is."""
+        there = parse_qs(self.query, keep_blank_values=True)
+        missing = {key: value for key, value in (("room_uid", room_uid), ("user_uid", user)) if key not in there}
+        return f"{self.socket}?{'&'.join(filter(None, (self.query, urlencode(missing))))}"
+
+    def __str__(self) -> str:
+        """For people: no query and no password."""
+        return re.sub(r"//[^/]*@", "//", self.socket)
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def fresh_room(address: Address) -> str | None:
+    """A new room_uid from the server's info endpoint; None if it has none to give within `ROOM_TIMEOUT`."""
+    opener = build_opener(ProxyHandler({})) if address.local else build_opener()
+    try:
+        with opener.open(f"{address.http}/{'v1' if address.flat else 'v3'}/room/uid/", timeout=ROOM_TIMEOUT) as answer:
+            room = json.loads(answer.read(4096))["room_uid"]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return None
+    return room if isinstance(room, str) and room else None
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the fields that every request has. `return_voice` None leaves the choice to the space."""
+
+    room_uid: str
+    user: str
+    api_key: str = ""
+    org_id: str = ""
+    return_voice: int | None = None
+    flat: bool = False
+
+    def request(self, msg: str) -> str:
+        """The text message that asks `msg`."""
+        body: dict[str, object] = {"action": "sendmessage" if self.flat else "sendmsg", "room_uid": self.room_uid}
+        body["user_uid" if self.flat else "user_id"] = self.user
+        body["msg"] = msg.encode("utf-8", "replace").decode()
+        if self.api_key and not self.flat:
+            body["api_key"] = self.api_key
+        if self.org_id:
+            body["org_id"] = self.org_id
+        if self.return_voice is not None:
+            body["return_voice"] = self.return_voice
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
