@@ -14,9 +14,12 @@ from typing import TypeVar
 from unicodedata import normalize
 
 from app.emulation.documents import Problem, read_document
+from app.emulation.lore import KEYS as LORE_KEYS
+from app.emulation.lore import read_greetings, read_memories, read_scenes
 from app.emulation.replies import (
     FALLBACK,
     VARIABLES,
+    Choice,
     Condition,
     Contains,
     Entry,
@@ -26,6 +29,7 @@ from app.emulation.replies import (
     Reply,
     ReplyBook,
     ReplyError,
+    ToolCall,
     unknown_variables,
 )
 from app.emulation.report import FixtureError, Item, Report, either
@@ -36,6 +40,7 @@ T = TypeVar("T")
 __all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "load_fixtures"]
 
 ANSWERS = ("reply", "tokens", "error")
+BESIDE = ("choices", "tool_calls")
 TEXTS = ("msg", "space", "room_uid", "user_id", "language", "model", "filename")
 OPTIONAL = ("msg", "filename", "scene_number")
 """What a request may lack, and `null` therefore matches."""
@@ -44,14 +49,17 @@ KEYS: dict[str, tuple[str, ...]] = {
     "spaces.yaml": ("spaces",),
     "space": (
         *("uid", "name", "org_id", "api_keys", "credit", "credit_per_turn", "return_voice", "sentence_mode"),
-        *("language", "model", "graph", "prompt", "default"),
+        *("language", "model", "graph", "prompt", "greetings", "scenes", "memories", "default"),
     ),
+    **LORE_KEYS,
     "api_key": ("key", "usable"),
     "reply file": ("replies", "default", "pace"),
-    "reply": ("when", *ANSWERS, "pace"),
-    "default": (*ANSWERS, "pace"),
+    "reply": ("when", *ANSWERS, *BESIDE, "pace"),
+    "default": (*ANSWERS, *BESIDE, "pace"),
     "when": (*TEXTS, "scene_number", "turn"),
     "text": ("contains", "regex"),
+    "choice": ("text", "tone"),
+    "tool_call": ("name", "args"),
     "pace": ("first", "per_second"),
     "error": ("status", "body"),
 }
@@ -62,8 +70,11 @@ LARGEST_WHOLE = 2**63 - 1
 SLOWEST_FIRST = 3_600.0
 SLOWEST = 0.01
 FASTEST = 1_000_000.0
+TONE = "중립적"
+"""The tone of a choice that does not say."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+_TOOL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +133,20 @@ def _space(item: Item, seen: dict[tuple[str, str], Item]) -> SpaceSeed:
     uid = read("uid", "?", lambda field: _once("uid", field, field.text("1 to 64 of A-Z a-z 0-9 _ . -", _NAME), seen))
     space = Space(
         uid=uid,
-        org_id=read("org_id", f"org_{uid}", lambda field: _once("org_id", field, _line(field), seen)),
-        name=read("name", uid, _line),
+        org_id=read("org_id", f"org_{uid}", lambda field: _once("org_id", field, field.one_line(), seen)),
+        name=read("name", uid, Item.one_line),
         credit=read("credit", 1_000_000, lambda field: field.whole(0, LARGEST_WHOLE)),
         credit_per_turn=read("credit_per_turn", 0, lambda field: field.whole(0, LARGEST_WHOLE)),
         return_voice=read("return_voice", 0, lambda field: field.whole(0, 1)),
         sentence_mode=read("sentence_mode", True, Item.flag),
-        language=read("language", "ko", _line),
-        model=read("model", "scripted", _line),
-        graph=read("graph", "companion", _line),
-        prompt=read("prompt", "", lambda field: field.text("text") if field.node.value != "" else ""),
+        language=read("language", "ko", Item.one_line),
+        model=read("model", "scripted", Item.one_line),
+        graph=read("graph", "companion", Item.one_line),
+        prompt=read("prompt", "", Item.any_text),
         default=read("default", False, Item.flag),
+        greetings=read("greetings", (), read_greetings),
+        scenes=read("scenes", (), read_scenes),
+        memories=read("memories", (), lambda field: read_memories(field, uid)),
     )
     listed = fields["api_keys"].items() if "api_keys" in fields else []
     return SpaceSeed(space=space, keys=tuple(_api_key(key, seen) for key in listed))
@@ -146,11 +160,7 @@ def _api_key(item: Item, seen: dict[tuple[str, str], Item]) -> ApiKey:
         if "key" not in fields:
             return ApiKey(key="?", usable=usable)
         item = fields["key"]
-    return ApiKey(key=_once("api_key", item, _line(item, secret=True), seen), usable=usable)
-
-
-def _line(item: Item, *, secret: bool = False) -> str:
-    return item.text("one line of text, 1 to 200 characters", _LINE, secret=secret)
+    return ApiKey(key=_once("api_key", item, item.one_line(secret=True), seen), usable=usable)
 
 
 def _once(kind: str, item: Item, value: str, seen: dict[tuple[str, str], Item]) -> str:
@@ -244,7 +254,35 @@ def _answer(item: Item, fields: dict[str, Item], pace: Pace | None) -> Reply:
             fields["tokens"].refuse("at least one token")
     if "error" in fields:
         error = _error(fields["error"])
-    return Reply(text, tokens, _pace(fields["pace"]) if "pace" in fields else pace, error, item.source)
+    choices = tuple(_choice(choice) for choice in fields["choices"].items()) if "choices" in fields else None
+    tool_calls: tuple[ToolCall, ...] = ()
+    if "tool_calls" in fields:
+        tool_calls = tuple(_tool_call(call) for call in fields["tool_calls"].items())
+        if error is not None:
+            fields["tool_calls"].refuse("reply or tokens beside it", "error")
+        if fields["tool_calls"].node.value == []:
+            fields["tool_calls"].refuse("at least one call")
+    return Reply(
+        text=text,
+        tokens=tokens,
+        pace=_pace(fields["pace"]) if "pace" in fields else pace,
+        error=error,
+        choices=choices,
+        tool_calls=tool_calls,
+        source=item.source,
+    )
+
+
+def _choice(item: Item) -> Choice:
+    fields = item.fields(KEYS["choice"], required=("text",))
+    text = fields["text"].text() if "text" in fields else "?"
+    return Choice(text, fields["tone"].one_line() if "tone" in fields else TONE)
+
+
+def _tool_call(item: Item) -> ToolCall:
+    fields = item.fields(KEYS["tool_call"], required=("name",))
+    name = fields["name"].text("1 to 64 of A-Z a-z 0-9 _ -", _TOOL) if "name" in fields else "?"
+    return ToolCall(name, {key: member.json() for key, member in fields["args"].members()} if "args" in fields else {})
 
 
 def _error(item: Item) -> ReplyError:

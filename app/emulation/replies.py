@@ -58,6 +58,22 @@ class ReplyError:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Something the user may say next, and its tone."""
+
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the scripted model calls before it replies; `args` is a JSON object."""
+
+    name: str
+    args: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One of text, tokens and error, how fast it comes (None: at once), and the `file:line` that says so."""
 
@@ -65,6 +81,8 @@ class Reply:
     tokens: tuple[str, ...] | None = None
     pace: Pace | None = None
     error: ReplyError | None = None
+    choices: tuple[Choice, ...] | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
     source: str = ""
 
     def fill(self, ask: ReplyAsk) -> Reply:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from app.emulation.documents import Json, Node, Problem
 
 MOST_PROBLEMS = 1_000
+_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class FixtureError(Exception):
@@ -91,6 +93,14 @@ class Item:
         self.refuse(expected, "something else" if secret else None)
         return "?"
 
+    def one_line(self, *, secret: bool = False) -> str:
+        """A name, a key, a word."""
+        return self.text("one line of text, 1 to 200 characters", _LINE, secret=secret)
+
+    def any_text(self) -> str:
+        """Text that may be empty."""
+        return "" if self.node.value == "" else self.text("text")
+
     def whole(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
         value = self.node.value
@@ -151,6 +161,27 @@ class Item:
             if name not in self.node.value:
                 self.report.note(Problem(self.file, self.line, self.prefix + name, "this key", "nothing"))
         return fields
+
+    def members(self, expected: str = "a mapping") -> list[tuple[str, Item]]:
+        """The entries of a mapping whose keys are free, in their order."""
+        if not isinstance(self.node.value, dict):
+            self.refuse(expected)
+            return []
+        return [
+            (name, Item(node, self.file, line, path, f"{path}.", self.report))
+            for name, (line, node) in self.node.value.items()
+            for path in [f"{self.prefix}{name}"]
+        ]
+
+    def numbered(self, low: int, high: int) -> list[tuple[int, Item]]:
+        """The entries of a mapping whose keys are whole numbers from `low` to `high`, in the order of the numbers."""
+        found: list[tuple[int, Item]] = []
+        for name, item in self.members("a mapping with numbers for keys"):
+            if _NUMBER.fullmatch(name) and low <= int(name) <= high:
+                found.append((int(name), item))
+            else:
+                item.refuse(f"a whole number from {low} to {high} for a key", f"{name[:20]}")
+        return sorted(found, key=lambda entry: entry[0])
 
 
 def either(names: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.spaces.models import Space
-from app.spaces.tables import SET_CREDIT, SPACE_COLUMNS, SPACES_TO_CHARGE
+from app.spaces.tables import SET_CREDIT, SPACES_TO_CHARGE, STATE_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A space as read, and the count of its row's changes: of two copies the one with the higher `version` is right."""
+    """A space as read, and the count of its row's changes: of two copies the one with the higher `version` is right.
+
+    `lore` is the digest of its lore, which itself is not in the row: `space` is without it until it is filled in.
+    """
 
     space: Space
     version: int
+    lore: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,9 @@ class Receipt:
 
 
 def held(row: Any) -> Held:
-    """From a row that ends with SPACE_COLUMNS and version."""
-    return Held(Space(*row[-len(SPACE_COLUMNS) - 1 : -1]), row[-1])
+    """From a row that ends with STATE_COLUMNS."""
+    *columns, version, digest = row[-len(STATE_COLUMNS) :]
+    return Held(Space(*columns), version, digest)
 
 
 def settle_orders(connection: Connection, orders: Sequence[Order]) -> list[Receipt]:
@@ -63,7 +68,7 @@ def settle_orders(connection: Connection, orders: Sequence[Order]) -> list[Recei
             balance = balances[order.space_uid] = balance - order.cost
         decided.append((ok, balance))
     after = {
-        uid: Held(replace(found.space, credit=balances[uid]), found.version + 1)
+        uid: Held(replace(found.space, credit=balances[uid]), found.version + 1, found.lore)
         if balances[uid] != found.space.credit
         else found
         for uid, found in before.items()

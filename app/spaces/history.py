@@ -19,11 +19,12 @@ from app.spaces.database import Database
 from app.spaces.failures import StoreClosed
 from app.spaces.groups import GroupCommit
 from app.spaces.models import RoomWindow, Turn
-from app.spaces.tables import ADD_TURN, COUNT_TURNS, LAST_TURNS, TURN_COLUMNS
+from app.spaces.tables import ADD_FIRED, ADD_TURN, COUNT_TURNS, LAST_TURNS, TURN_COLUMNS
 from app.spaces.text import storable
 from app.spaces.windows import RoomKey, RoomWindows
 
 _NAMES = tuple(column.name for column in TURN_COLUMNS)
+"""The fields of a turn; the last, hotwords, is one text in the database."""
 _VALUES = attrgetter(*_NAMES)
 _ROW = ("space_uid", "room_uid", *_NAMES)
 _INT64 = range(-(2**63), 2**63)
@@ -78,7 +79,7 @@ class History:
         self._windows.clear()
 
     async def window(self, space_uid: str, room_uid: str) -> RoomWindow:
-        """The room's last turns and how many it has saved; empty for a room nobody has talked in."""
+        """The room's last turns, how many it has saved and what has fired; empty for a room nobody has talked in."""
         key = storable(space_uid), storable(room_uid)
         if not self._database.exclusive:
             return await self._read(key)
@@ -102,7 +103,7 @@ class History:
         """Returns after the commit that holds the turn. NUL is left out of its texts, lone surrogates become U+FFFD.
 
         Cancelled before that commit starts, the turn leaves no trace; later, it is saved. Raises a `StoreFailure` when
-        it is not saved, ValueError for a number of more than 64 bits.
+        it is not saved, ValueError for a number of more than 64 bits and for a hotword that is no uid.
         """
         if self._saves is None:
             raise StoreClosed("the history is not started")
@@ -140,6 +141,13 @@ def _storable(turn: Turn) -> Turn:
             clean = storable(value)
             if clean is not value:
                 changed[name] = clean
+        elif isinstance(value, tuple):
+            # Together they are one text with blanks between.
+            uids = tuple(map(storable, value))
+            if any(uid.split() != [uid] for uid in uids):
+                raise ValueError(f"{name} of a turn are uids of memories, not empty and without blanks")
+            if uids != value:
+                changed[name] = uids
         elif value is not None and value not in _INT64:
             raise ValueError(f"{name} of a turn takes more than 64 bits")
     return replace(turn, **changed) if changed else turn
@@ -155,11 +163,18 @@ def _write_turns(connection: Connection, entries: Sequence[Entry]) -> list[None]
             for (space_uid, room_uid), saved in sorted(counts.items())
         ],
     )
-    connection.execute(
-        ADD_TURN,
-        [dict(zip(_ROW, (*key, *_VALUES(turn)), strict=True)) for key, turn in entries],
-    )
+    connection.execute(ADD_TURN, [_row(key, turn) for key, turn in entries])
+    fired = sorted({(*key, uid) for key, turn in entries for uid in turn.hotwords})
+    if fired:
+        connection.execute(
+            ADD_FIRED[connection.dialect.name],
+            [{"space_uid": space_uid, "room_uid": room_uid, "memory_uid": uid} for space_uid, room_uid, uid in fired],
+        )
     return [None] * len(entries)
+
+
+def _row(key: RoomKey, turn: Turn) -> dict[str, Any]:
+    return {**dict(zip(_ROW, (*key, *_VALUES(turn)), strict=True)), "hotwords": " ".join(turn.hotwords)}
 
 
 def _read_window(connection: Connection, *, key: RoomKey, length: int) -> RoomWindow:
@@ -167,5 +182,6 @@ def _read_window(connection: Connection, *, key: RoomKey, length: int) -> RoomWi
     rows = connection.execute(LAST_TURNS, {"space_uid": key[0], "room_uid": key[1], "last": max(1, length)}).fetchall()
     if not rows:
         return RoomWindow((), 0)
-    turns = tuple(Turn(*row[:-1]) for row in reversed(rows))
-    return RoomWindow(turns[max(0, len(turns) - length) :], rows[0][-1])
+    newest = rows[0]
+    turns = tuple(Turn(*(*row[: len(_NAMES) - 1], tuple(row.hotwords.split()))) for row in reversed(rows))
+    return RoomWindow(turns[max(0, len(turns) - length) :], newest.saved, frozenset((newest.fired or "").split()))

@@ -6,6 +6,41 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """What the agent says when it is asked to greet. Numbers start at 1."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A prompt of its own for a part of the story. Numbers are 1 to 7."""
+
+    number: int
+    prompt: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Something the space knows. `uid`: 17 lower-case hexadecimal digits.
+
+    With `hotword`, its `variants` (top to bottom) are listened for in replies. It holds either a `text` or `entries`,
+    the (key, value) pairs of a dictionary in their order, or neither. `long_term`: it stands in the prompt of every
+    turn.
+    """
+
+    uid: str
+    name: str
+    variants: tuple[str, ...] = ()
+    hotword: bool = False
+    text: str | None = None
+    entries: tuple[tuple[str, str], ...] | None = None
+    long_term: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """One customer's place: who it belongs to, what a turn costs there and how its agent answers.
 
@@ -25,6 +60,9 @@ class Space:
     graph: str
     prompt: str
     default: bool
+    greetings: tuple[Greeting, ...] = ()
+    scenes: tuple[Scene, ...] = ()
+    memories: tuple[Memory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +91,10 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and its answer. `began`: nanoseconds since the epoch; `msg`: None where the agent spoke first."""
+    """One question and its answer. `began`: nanoseconds since the epoch; `msg`: None where the agent spoke first.
+
+    `hotwords`: uids of the memories that this turn's reply detected.
+    """
 
     began: int
     user_id: str
@@ -65,11 +106,16 @@ class Turn:
     scene_number: int | None = None
     revision: str = ""
     cost: int = 0
+    hotwords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RoomWindow:
-    """The end of a room's history: its last turns, oldest first, and how many it has `saved` in all."""
+    """The end of a room's history: its last turns, oldest first, and how many it has `saved` in all.
+
+    `fired`: uids of the memories that any saved turn of the room has detected.
+    """
 
     turns: tuple[Turn, ...]
     saved: int
+    fired: frozenset[str] = frozenset()

@@ -42,6 +42,10 @@ class Recent(Generic[Key, Value]):
         if len(self._kept) > self._bound:
             self._kept.popitem(last=False)
 
+    def drop(self, key: Key) -> None:
+        """Forgets a value."""
+        self._kept.pop(key, None)
+
     def clear(self) -> None:
         """Forgets all."""
         self._kept.clear()

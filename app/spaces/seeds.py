@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from app.spaces.lore import FIELDS, Sealed
 from app.spaces.models import ApiKey, Space, SpaceSeed
-from app.spaces.tables import api_keys, spaces
+from app.spaces.tables import api_keys, lore, memories, spaces
 from app.spaces.text import storable
 
 _SEED_LOCK = 0x63686C6470
 _RUNNING = ("credit", "default")
 """What a file does not decide for a space that is known: its balance runs, and the default is chosen among all."""
 
-_DECLARED = tuple(field.name for field in fields(Space) if field.name not in _RUNNING)
+_PLAIN = tuple(field.name for field in fields(Space) if field.name not in (*_RUNNING, *FIELDS))
+_DECLARED = (*_PLAIN, "lore")
 
 
 def check_seeds(seeds: Sequence[SpaceSeed]) -> None:
@@ -30,17 +32,23 @@ def check_seeds(seeds: Sequence[SpaceSeed]) -> None:
         raise ValueError("two spaces have the same api key")
     if len(defaults) > 1:
         raise ValueError(f"only one space can be the default, not {' and '.join(defaults)}")
+    for seed in seeds:
+        if len({storable(memory.uid) for memory in seed.space.memories}) < len(seed.space.memories):
+            raise ValueError(f"two memories of space {seed.space.uid} have the same uid")
 
 
-def write_seeds(connection: Connection, seeds: Sequence[SpaceSeed]) -> None:
+def write_seeds(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Sequence[Sealed]) -> None:
     """Inserts what is new, changes what is declared otherwise, leaves balances and undeclared spaces and keys alone.
 
-    Exactly one space is the default afterwards: the declared one, else the one that was, else the first.
+    `sealed` are the lores of `seeds`, one each. Exactly one space is the default afterwards: the declared one, else the
+    one that was, else the first.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_SEED_LOCK)))
     known = {row.uid: row._mapping for row in connection.execute(select(spaces))}
-    declared = {storable(seed.space.uid): _declared(seed.space) for seed in seeds}
+    declared = {
+        storable(seed.space.uid): _declared(seed.space, one.digest) for seed, one in zip(seeds, sealed, strict=True)
+    }
 
     was = next((uid for uid, row in known.items() if row["is_default"]), None)
     named = next((storable(seed.space.uid) for seed in seeds if seed.space.default), None)
@@ -64,12 +72,20 @@ def write_seeds(connection: Connection, seeds: Sequence[SpaceSeed]) -> None:
         _set(connection, changed, *_DECLARED)
     if default is not None and was != default:
         _set(connection, [{"of": default, "is_default": True}], "is_default")
+    _write_lore(
+        connection,
+        {
+            uid: one
+            for uid, one in zip(declared, sealed, strict=True)
+            if one.digest != (known[uid]["lore"] if uid in known else "")
+        },
+    )
     _write_keys(connection, [(storable(seed.space.uid), key) for seed in seeds for key in seed.keys])
 
 
-def _declared(space: Space) -> dict[str, Any]:
-    values = ((name, getattr(space, name)) for name in _DECLARED)
-    return {name: storable(value) if isinstance(value, str) else value for name, value in values}
+def _declared(space: Space, digest: str) -> dict[str, Any]:
+    values = ((name, getattr(space, name)) for name in _PLAIN)
+    return {**{name: storable(value) if isinstance(value, str) else value for name, value in values}, "lore": digest}
 
 
 def _set(connection: Connection, rows: Sequence[dict[str, Any]], *names: str) -> None:
@@ -78,6 +94,20 @@ def _set(connection: Connection, rows: Sequence[dict[str, Any]], *names: str) ->
         statement.values(version=spaces.c.version + 1, **{name: bindparam(name) for name in names if name != "uid"}),
         [{name: value for name, value in row.items() if name != "uid"} for row in rows],
     )
+
+
+def _write_lore(connection: Connection, changed: Mapping[str, Sealed]) -> None:
+    """Replaces the lore of these spaces, and where their memories are found."""
+    if changed:
+        for table in (lore, memories):
+            of = [{"of": uid} for uid in changed]
+            connection.execute(delete(table).where(table.c.space_uid == bindparam("of")), of)
+    contents = [{"space_uid": uid, "content": one.content} for uid, one in changed.items() if one.digest]
+    if contents:
+        connection.execute(insert(lore), contents)
+    found = [{"uid": memory, "space_uid": uid} for uid, one in changed.items() for memory in one.lore.known]
+    if found:
+        connection.execute(insert(memories), found)
 
 
 def _write_keys(connection: Connection, keys: Sequence[tuple[str, ApiKey]]) -> None:

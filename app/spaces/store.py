@@ -2,13 +2,15 @@
 
 On an exclusive database (SQLite) spaces, keys and balances are kept in memory as long as nobody else writes: finding a
 space and a charge of nothing touch no thread. On a shared one they are at most `SHARED_LIFE` old, and only a charge of
-something is exact.
+something is exact. What a space says and knows (its lore) is kept by its digest: it is read and parsed when it has
+changed, not when a balance has.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +20,18 @@ from app.emulation.determinism import Clock
 from app.spaces.charges import Held, Order, Receipt, held, settle_orders
 from app.spaces.database import Database
 from app.spaces.failures import NoSpaces, StoreFailure
-from app.spaces.models import ApiKey, Charge, Space, SpaceSeed
+from app.spaces.lore import NONE, Lore, Sealed, seal, unseal
+from app.spaces.models import ApiKey, Charge, Memory, Space, SpaceSeed
 from app.spaces.recent import Recent
 from app.spaces.seeds import check_seeds, write_seeds
-from app.spaces.tables import DEFAULT_SPACE, SPACE_BY_KEY, SPACE_BY_ORG, SPACE_BY_UID
+from app.spaces.tables import (
+    DEFAULT_SPACE,
+    SPACE_BY_KEY,
+    SPACE_BY_MEMORY,
+    SPACE_BY_ORG,
+    SPACE_BY_UID,
+    SPACE_WITH_LORE,
+)
 from app.spaces.text import storable
 
 __all__ = ["SpaceStore", "StoreFailure"]
@@ -54,6 +64,8 @@ class SpaceStore:
         life = None if database.exclusive else SHARED_LIFE
         self._spaces: Recent[str, Held] = Recent(bound, clock=clock, life=life)
         self._answers: Recent[_Question, _Answer] = Recent(bound, clock=clock, life=life)
+        # True whoever writes: the digest says what it is. Never expires.
+        self._lores: Recent[str, Lore] = Recent(bound, clock=clock, life=None)
         self._generation = database.generation
         self._seeds = 0
         self._orders = database.group(settle_orders, bound=queue, ended=self._settled)
@@ -64,8 +76,13 @@ class SpaceStore:
         Raises ValueError where seeds contradict each other: a uid or key twice, two defaults.
         """
         check_seeds(seeds)
+        sealed = await asyncio.to_thread(lambda: [seal(seed.space) for seed in seeds])
+        for one in sealed:
+            # What is known already stays the same object: others have made it ready.
+            if self._lore(one.digest) is None:
+                self._lores.put(one.digest, one.lore)
         try:
-            await self._database.write(partial(_seed, seeds=seeds))
+            await self._database.write(partial(_seed, seeds=seeds, sealed=sealed))
         finally:
             # An answer still on its way may be of before: `_find` does not keep it when it sees the count changed.
             self._seeds += 1
@@ -90,6 +107,16 @@ class SpaceStore:
         if found is None:
             raise NoSpaces("the store has no space: the fixtures declare none")
         return found[0]
+
+    async def memory(self, uid: str) -> Memory | None:
+        """A memory of any space; of several spaces that have it the default one's, else the first by uid."""
+        if storable(uid) != uid:
+            return None
+        row = await self._database.read(partial(_row, statement=SPACE_BY_MEMORY, value={"memory_uid": uid}))
+        if row is None:
+            return None
+        _, lore = await self._filled(held(row))
+        return lore.known.get(uid)
 
     async def charge(self, space_uid: str, cost: int, *, minimum: int = 100) -> Charge:
         """Takes `cost` won from a space, or refuses where its balance is below `minimum` or `cost`.
@@ -124,7 +151,7 @@ class SpaceStore:
             read = await self._database.read(partial(_row, statement=SPACE_BY_UID, value={"uid": storable(space_uid)}))
             if read is None:
                 return None
-            known = self._keep(held(read), generation)
+            known = self._keep((await self._filled(held(read)))[0], generation)
         return known.space.credit
 
     async def _find(self, question: _Question, statement: Select[Any]) -> tuple[Space, ApiKey | None] | None:
@@ -143,17 +170,31 @@ class SpaceStore:
         row = await self._database.read(
             partial(_row, statement=statement, value={} if kind == "default" else {kind: value})
         )
+        read = None if row is None else (await self._filled(held(row)))[0]
         self._renew()
         certain = epoch == (self._generation, self._seeds)
-        if row is None:
+        if row is None or read is None:
             if certain and len(value) <= LONGEST:
                 self._answers.put(question, _Answer(None))
             return None
         key = ApiKey(value, row.usable) if kind == "key" else None
-        known = self._keep(held(row), epoch[0])
+        known = self._keep(read, epoch[0])
         if certain:
             self._answers.put(question, _Answer(known.space.uid, key))
         return known.space, key
+
+    async def _filled(self, read: Held) -> tuple[Held, Lore]:
+        """What was read, with its lore, or what the space has become meanwhile."""
+        known = self._lore(read.lore)
+        if known is not None:
+            return replace(read, space=known.of(read.space)), known
+        now, content = await self._database.read(partial(_whole, uid=read.space.uid))
+        lore = await asyncio.to_thread(unseal, content) if content else NONE
+        self._lores.put(now.lore, lore)
+        return replace(now, space=lore.of(now.space)), lore
+
+    def _lore(self, digest: str) -> Lore | None:
+        return self._lores.get(digest) if digest else NONE
 
     def _keep(self, read: Held, generation: int) -> Held:
         """The newer of what was read and what is known, kept unless doubtful."""
@@ -169,7 +210,12 @@ class SpaceStore:
         if receipts is None:
             return
         for found in {receipt.held.space.uid: receipt.held for receipt in receipts if receipt.held}.values():
-            self._keep(found, self._generation)
+            lore = self._lore(found.lore)
+            if lore is not None:
+                self._keep(replace(found, space=lore.of(found.space)), self._generation)
+            else:
+                # Another program has changed what it knows: the next question reads it.
+                self._spaces.drop(found.space.uid)
 
     def _renew(self) -> None:
         """Forgets everything when another process has written to the file."""
@@ -179,9 +225,14 @@ class SpaceStore:
             self._spaces.clear()
 
 
-def _seed(connection: Connection, *, seeds: Sequence[SpaceSeed]) -> None:
-    write_seeds(connection, seeds)
+def _seed(connection: Connection, *, seeds: Sequence[SpaceSeed], sealed: Sequence[Sealed]) -> None:
+    write_seeds(connection, seeds, sealed)
 
 
 def _row(connection: Connection, *, statement: Select[Any], value: dict[str, str]) -> Row[Any] | None:
     return connection.execute(statement, value).first()
+
+
+def _whole(connection: Connection, *, uid: str) -> tuple[Held, str]:
+    row = connection.execute(SPACE_WITH_LORE, {"uid": uid}).one()
+    return held(row), row.content or ""

@@ -20,6 +20,8 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
+    func,
     insert,
     select,
     text,
@@ -27,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in migrations/versions; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -51,6 +53,8 @@ spaces = Table(
     Column("is_default", Boolean, nullable=False),
     # Counts the changes of a row, so that of two copies the newer one can be told.
     Column("version", BigInteger, nullable=False),
+    # The digest of what table `lore` has for it, "" for nothing: most reads need no more than that.
+    Column("lore", Text, nullable=False, server_default=""),
 )
 Index(
     "ix_spaces_one_default",
@@ -66,6 +70,21 @@ api_keys = Table(
     Column("key", Text, primary_key=True),
     Column("space_uid", Text, ForeignKey(spaces.c.uid), nullable=False, index=True),
     Column("usable", Boolean, nullable=False),
+)
+
+lore = Table(
+    "lore",
+    metadata,
+    Column("space_uid", Text, ForeignKey(spaces.c.uid), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+
+# Which spaces have a memory; what it is stands in their lore.
+memories = Table(
+    "memories",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("space_uid", Text, ForeignKey(spaces.c.uid), primary_key=True, index=True),
 )
 
 # Rooms and turns name their space without a foreign key: what was said outlives the space it was said in.
@@ -93,32 +112,56 @@ turns = Table(
     Column("scene_number", BigInteger),
     Column("revision", Text, nullable=False),
     Column("cost", BigInteger, nullable=False),
+    # Uids of memories, a blank between two.
+    Column("hotwords", Text, nullable=False, server_default=""),
 )
 Index("ix_turns_room", turns.c.space_uid, turns.c.room_uid, turns.c.began, turns.c.id)
 
-SPACE_COLUMNS = tuple(column for column in spaces.c if column.name != "version")
-"""In the order of `models.Space`."""
+# The memories that any turn of a room has detected: not more rows than its space ever had memories.
+fired = Table(
+    "fired",
+    metadata,
+    Column("space_uid", Text, primary_key=True),
+    Column("room_uid", Text, primary_key=True),
+    Column("memory_uid", Text, primary_key=True),
+)
+
+SPACE_COLUMNS = tuple(column for column in spaces.c if column.name not in ("version", "lore"))
+"""In the order of `models.Space`, but for its lore."""
+
+STATE_COLUMNS = (*SPACE_COLUMNS, spaces.c.version, spaces.c.lore)
+"""What `charges.held` reads."""
 
 TURN_COLUMNS = tuple(column for column in turns.c if column.name not in ("id", "space_uid", "room_uid"))
 """In the order of `models.Turn`."""
 
-SPACE_BY_UID = select(*SPACE_COLUMNS, spaces.c.version).where(spaces.c.uid == bindparam("uid"))
+SPACE_BY_UID = select(*STATE_COLUMNS).where(spaces.c.uid == bindparam("uid"))
 SPACE_BY_KEY = (
-    select(api_keys.c.usable, *SPACE_COLUMNS, spaces.c.version)
-    .join_from(api_keys, spaces)
-    .where(api_keys.c.key == bindparam("key"))
+    select(api_keys.c.usable, *STATE_COLUMNS).join_from(api_keys, spaces).where(api_keys.c.key == bindparam("key"))
 )
 SPACE_BY_ORG = (
-    select(*SPACE_COLUMNS, spaces.c.version)
+    select(*STATE_COLUMNS)
     .where(spaces.c.org_id == bindparam("org_id"))
     .order_by(spaces.c.is_default.desc(), spaces.c.uid)
     .limit(1)
 )
-DEFAULT_SPACE = select(*SPACE_COLUMNS, spaces.c.version).where(spaces.c.is_default)
+SPACE_WITH_LORE = (
+    select(lore.c.content, *STATE_COLUMNS).join_from(spaces, lore, isouter=True).where(spaces.c.uid == bindparam("uid"))
+)
+"""In one statement, so that content and digest belong together."""
+
+SPACE_BY_MEMORY = (
+    select(*STATE_COLUMNS)
+    .join_from(memories, spaces)
+    .where(memories.c.uid == bindparam("memory_uid"))
+    .order_by(spaces.c.is_default.desc(), spaces.c.uid)
+    .limit(1)
+)
+DEFAULT_SPACE = select(*STATE_COLUMNS).where(spaces.c.is_default)
 
 # Locked in the order of uid, so that two processes that charge the same spaces wait instead of deadlocking.
 SPACES_TO_CHARGE = (
-    select(*SPACE_COLUMNS, spaces.c.version)
+    select(*STATE_COLUMNS)
     .where(spaces.c.uid.in_(bindparam("uids", expanding=True)))
     .order_by(spaces.c.uid)
     .with_for_update()
@@ -142,15 +185,34 @@ def _count_turns(into: Any) -> Insert:
 COUNT_TURNS = {"sqlite": _count_turns(sqlite.insert(rooms)), "postgresql": _count_turns(postgresql.insert(rooms))}
 """Adds `saved` to a room's count; by dialect, because each has its own word for an upsert."""
 
+
+def _once(into: Any) -> Insert:
+    statement: Insert = into.on_conflict_do_nothing()
+    return statement
+
+
+ADD_FIRED = {"sqlite": _once(sqlite.insert(fired)), "postgresql": _once(postgresql.insert(fired))}
+
+_IN_ROOM = turns.c.space_uid == bindparam("space_uid"), turns.c.room_uid == bindparam("room_uid")
+_NEWEST_FIRST = turns.c.began.desc(), turns.c.id.desc()
 _SAVED = (
     select(rooms.c.saved)
     .where(rooms.c.space_uid == bindparam("space_uid"), rooms.c.room_uid == bindparam("room_uid"))
     .scalar_subquery()
 )
+_FIRED = (
+    select(func.aggregate_strings(fired.c.memory_uid, " "))
+    .where(fired.c.space_uid == bindparam("space_uid"), fired.c.room_uid == bindparam("room_uid"))
+    .scalar_subquery()
+)
+_NEWEST = select(turns.c.id).where(*_IN_ROOM).order_by(*_NEWEST_FIRST).limit(1).correlate(None).scalar_subquery()
 LAST_TURNS = (
-    select(*TURN_COLUMNS, _SAVED)
-    .where(turns.c.space_uid == bindparam("space_uid"), turns.c.room_uid == bindparam("room_uid"))
-    .order_by(turns.c.began.desc(), turns.c.id.desc())
+    select(*TURN_COLUMNS, _SAVED.label("saved"), case((turns.c.id == _NEWEST, _FIRED)).label("fired"))
+    .where(*_IN_ROOM)
+    .order_by(*_NEWEST_FIRST)
     .limit(bindparam("last"))
 )
-"""The last turns of a room, newest first, each with the number saved in all: the cost does not grow with the room."""
+"""The last turns of a room, newest first, each with the number saved in all, the first with what fired in the room.
+
+One statement, so that a window is of one moment; its cost does not grow with the room.
+"""

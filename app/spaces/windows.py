@@ -13,7 +13,8 @@ RoomKey = tuple[str, str]
 """space_uid, room_uid."""
 
 _TURN_WEIGHT = 600
-_ROOM_WEIGHT = 400
+_ROOM_WEIGHT = 600
+_HOTWORD_WEIGHT = 150
 
 
 def follow(window: RoomWindow, turn: Turn, length: int) -> RoomWindow:
@@ -21,12 +22,16 @@ def follow(window: RoomWindow, turn: Turn, length: int) -> RoomWindow:
     turns = window.turns
     place = bisect_right(turns, turn.began, key=attrgetter("began"))
     turns = (*turns[:place], turn, *turns[place:])
-    return RoomWindow(turns[max(0, len(turns) - length) :], window.saved + 1)
+    fired = window.fired
+    if not fired.issuperset(turn.hotwords):
+        fired = fired.union(turn.hotwords)
+    return RoomWindow(turns[max(0, len(turns) - length) :], window.saved + 1, fired)
 
 
 def weigh(turn: Turn) -> int:
     """About how many bytes a turn takes in memory."""
-    return _TURN_WEIGHT + sys.getsizeof(turn.reply) + (sys.getsizeof(turn.msg) if turn.msg else 0)
+    texts = sys.getsizeof(turn.reply) + (sys.getsizeof(turn.msg) if turn.msg else 0)
+    return _TURN_WEIGHT + texts + _HOTWORD_WEIGHT * len(turn.hotwords)
 
 
 class RoomWindows:
@@ -51,7 +56,7 @@ class RoomWindows:
 
     def put(self, key: RoomKey, window: RoomWindow) -> None:
         """Keeps a window and lets go of others where a bound is passed; one too large alone is not kept."""
-        self._keep(key, window, _ROOM_WEIGHT + sum(map(weigh, window.turns)))
+        self._keep(key, window, _ROOM_WEIGHT + _HOTWORD_WEIGHT * len(window.fired) + sum(map(weigh, window.turns)))
 
     def follow(self, key: RoomKey, turn: Turn, length: int) -> None:
         """Brings the window of a room to what it is after one more turn, if it is kept. Only that turn is weighed."""
@@ -60,7 +65,7 @@ class RoomWindows:
             return
         before, weight = entry
         after = follow(before, turn, length)
-        weight += weigh(turn)
+        weight += weigh(turn) + _HOTWORD_WEIGHT * (len(after.fired) - len(before.fired))
         if len(after.turns) <= len(before.turns):
             gone = min((*before.turns[:1], turn), key=attrgetter("began"))
             weight -= weigh(gone)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.emulation.fixtures import KEYS, FixtureError, Fixtures, load_fixtures
-from app.emulation.replies import ReplyAsk
+from app.emulation.replies import Choice, ReplyAsk, ToolCall
 from app.spaces.models import ApiKey, Space, SpaceSeed
 
 ONE_SPACE = "spaces: [{uid: a, default: true}]"
@@ -187,6 +187,33 @@ replies:
     )
 
 
+def test_choices_and_tool_calls_stand_beside_the_answer(folder: Path) -> None:
+    book = with_replies(
+        folder,
+        """
+replies:
+  - when: {msg: choices}
+    tokens: [네]
+    choices: [{text: 좋아요}, {text: 아니요, tone: 공손한}]
+  - when: {msg: none}
+    error: {status: 500, body: x}
+    choices: []
+  - when: {msg: tools}
+    reply: "맑아요, {{visitor_name}}님."
+    tool_calls: [{name: weather, args: {city: 서울, days: [1, 2.5, null]}}, {name: now}]
+    choices: [{text: "{{msg}}"}]
+default: {reply: x, tool_calls: [{name: d}]}
+""",
+    ).replies
+    choices, none, tools, other = (book.match(ReplyAsk(msg)) for msg in ("choices", "none", "tools", "other"))
+    assert choices.choices == (Choice("좋아요", "중립적"), Choice("아니요", "공손한"))
+    assert (choices.tokens, choices.tool_calls) == (("네",), ())
+    assert none.choices == ()
+    assert (tools.text, tools.choices) == ("맑아요, 님.", (Choice("{{msg}}", "중립적"),))
+    assert tools.tool_calls == (ToolCall("weather", {"city": "서울", "days": [1, 2.5, None]}), ToolCall("now", {}))
+    assert (other.choices, other.tool_calls) == (None, (ToolCall("d", {}),))
+
+
 def test_files_are_tried_in_the_order_of_their_names(folder: Path) -> None:
     for name in ("b.yaml", "a.json", "c.yml"):
         text = json.dumps({"replies": [{"when": {"msg": "x"}, "reply": name}], "default": {"reply": name}})
@@ -212,7 +239,7 @@ def test_without_a_default_the_message_comes_back(folder: Path) -> None:
         ("", "1: file: expected a mapping with one of replies, default, pace, found nothing"),
         ("replies: 3", "1: replies: expected a list, found 3"),
         ("reply: []", "1: reply: expected one of replies, default, pace, found an unknown key"),
-        ("replies:\n- x", "2: replies[0]: expected a mapping with one of when, reply, tokens, error, pace, found"),
+        ("replies:\n- x", "2: replies[0]: expected a mapping with one of when, reply, tokens, error, choices, "),
         ("replies:\n- reply: x", "2: when: expected this key, found nothing"),
         ("replies:\n- when: {}\n  reply: x", "2: when: expected at least one of msg, space,"),
         ("replies:\n- when: {msg: x}", "2: replies[0]: expected exactly one of reply, tokens, error, found none"),
@@ -221,7 +248,7 @@ def test_without_a_default_the_message_comes_back(folder: Path) -> None:
             "2: replies[0]: expected exactly one of reply, tokens, error, found reply and tokens",
         ),
         ("default: {}", "1: default: expected exactly one of reply, tokens, error, found none of them"),
-        ("default:\n  when: {msg: x}\n  reply: x", "2: default.when: expected one of reply, tokens, error, pace"),
+        ("default:\n  when: {msg: x}\n  reply: x", "2: default.when: expected one of reply, tokens, error, choices, "),
         ("default: {reply: ''}", '1: default.reply: expected text that is not empty, found ""'),
         ("default: {reply: 3}", "1: default.reply: expected text that is not empty, in quotes, found 3"),
         ("default: {tokens: []}", "1: default.tokens: expected at least one token, found a list of 0"),
@@ -236,6 +263,31 @@ def test_without_a_default_the_message_comes_back(folder: Path) -> None:
             "1: default.error.status: expected a whole number from 400 to 599, found 200",
         ),
         ("default: {error: {status: 404}}", "1: default.error.body: expected this key, found nothing"),
+        ("default: {reply: x, choices: 3}", "1: default.choices: expected a list, found 3"),
+        (
+            "default: {reply: x, choices: [좋아]}",
+            "1: default.choices[0]: expected a mapping with one of text, tone, fo",
+        ),
+        ("default: {reply: x, choices: [{}]}", "1: default.choices[0].text: expected this key, found nothing"),
+        (
+            "default: {reply: x, choices: [{text: a, tone: 1}]}",
+            "1: default.choices[0].tone: expected one line of text, 1 to 200 characters, in quotes, found 1",
+        ),
+        ("default: {choices: []}", "1: default: expected exactly one of reply, tokens, error, found none of them"),
+        ("default: {reply: x, tool_calls: x}", '1: default.tool_calls: expected a list, found "x"'),
+        ("default: {reply: x, tool_calls: []}", "1: default.tool_calls: expected at least one call, found a list of 0"),
+        (
+            "default: {reply: x, tool_calls: [{name: 날씨}]}",
+            '1: default.tool_calls[0].name: expected 1 to 64 of A-Z a-z 0-9 _ -, found "날씨"',
+        ),
+        (
+            "default: {reply: x, tool_calls: [{name: a, args: [1]}]}",
+            "1: default.tool_calls[0].args: expected a mapping, found a list of 1",
+        ),
+        (
+            "default: {error: {status: 500, body: x}, tool_calls: [{name: a}]}",
+            "1: default.tool_calls: expected reply or tokens beside it, found error",
+        ),
         ("pace: {first: -1}", "1: pace.first: expected a number from 0 to 3600, found -1"),
         ("pace: {first: .inf}", '1: pace.first: expected a number from 0 to 3600, found ".inf"'),
         ("pace: {first: true}", "1: pace.first: expected a number from 0 to 3600, found true"),

@@ -18,6 +18,7 @@ FOLDER = shipped("fixtures")
 TRANSCRIPTS = FOLDER / "transcripts" / "chldo"
 DOCUMENT = FOLDER.parent / "docs" / "fixtures.md"
 
+ONE_SPACE = "spaces: [{uid: a, default: true}]"
 LANGUAGES = (
     "ko en ja zh es fr de it pt ru ar hi bn pa tr nl sv no da fi pl cs sk sl hr bg el ro hu lt lv tl vi th id ms ca"
 )
@@ -151,6 +152,58 @@ def test_the_demo_knows_what_it_is_asked(fixtures: Fixtures, msg: str, part: str
     assert part in (fixtures.replies.match(ReplyAsk(msg, visitor_name="철수")).text or "")
 
 
+def test_the_documented_greeting_is_the_first_one_of_the_demo(fixtures: Fixtures) -> None:
+    demo = fixtures.spaces[0].space
+    documented = next(frame["msg"] for frame in frames("2024-09-11-greeting.jsonl") if frame["status"] == "greeting")
+    assert [greeting.number for greeting in demo.greetings] == [1, 2]
+    assert demo.greetings[0].text == documented
+
+
+def test_the_scenes_of_the_demo_leave_the_one_that_holds_unasked_alone(fixtures: Fixtures) -> None:
+    demo = fixtures.spaces[0].space
+    assert [scene.number for scene in demo.scenes] == [2, 3]
+    for scene in demo.scenes:
+        asked = ReplyAsk("여기가 어디예요?", scene_number=scene.number)
+        assert fixtures.replies.match(asked) != fixtures.replies.match(ReplyAsk("여기가 어디예요?"))
+
+
+def test_the_documented_memory_and_its_conversation_are_the_captured_ones(fixtures: Fixtures) -> None:
+    captured = frames("2024-10-02-use_memory.2.jsonl")
+    told = next(frame for frame in captured if frame["status"] == "memory_dict")
+    memory = fixtures.spaces[0].space.memories[0]
+    assert (memory.uid, memory.variants, memory.hotword) == (told["hotword_uid"], (told["hotword"],), True)
+    assert memory.entries == tuple((entry["k"], entry["v"]) for entry in json.loads(told["msg"]))
+    reply = fixtures.replies.match(ReplyAsk("딥티크 향수 중에 어떤 게 저한테 어울릴까요?"))
+    assert reply.tokens == tuple(frame["msg"] for frame in captured if frame["status"] == "stream")
+
+
+def test_the_demo_has_a_memory_of_each_kind(fixtures: Fixtures) -> None:
+    bare, text, long_term = fixtures.spaces[0].space.memories[1:]
+    assert (bare.variants, bare.text, bare.entries) == (("34", "34번가"), None, None)
+    assert text.hotword
+    assert text.text
+    recommended = fixtures.replies.match(ReplyAsk("책 추천해줘")).text or ""
+    assert any(variant in recommended for variant in text.variants)
+    assert (long_term.long_term, long_term.hotword) == (True, False)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_greeted_demo_offers_the_documented_choices(fixtures: Fixtures, turn: int) -> None:
+    choices = fixtures.replies.match(ReplyAsk("안녕", turn=turn)).choices
+    assert choices is not None
+    assert [(choice.text, choice.tone) for choice in choices] == [
+        ("오늘 날씨가 어떤가요?", "중립적"),
+        ("저에게 추천할 만한 책이 있나요?", "공손한"),
+        ("기분이 좋지 않은데, 기분 전환할 방법이 있을까요?", "긍정적"),
+    ]
+
+
+def test_the_documented_picture_is_answered(fixtures: Fixtures) -> None:
+    asked = request("2024-09-11-use_image-request-only.request.json")
+    reply = fixtures.replies.match(ReplyAsk(asked["msg"], filename=asked["filename"]))
+    assert reply.source.startswith("replies/10-documented.yaml")
+
+
 def test_every_shipped_reply_can_be_reached(fixtures: Fixtures) -> None:
     """No entry stands behind one that asks for less of the same."""
     seen: list[dict[str, Any]] = []
@@ -185,12 +238,14 @@ def test_the_documentation_names_every_key_and_no_other() -> None:
 
 
 def test_the_examples_of_the_documentation_load_and_use_every_key(tmp_path: Path) -> None:
-    (tmp_path / "replies").mkdir()
     examples = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
     for number, example in enumerate(examples):
+        folder = tmp_path / str(number)
+        (folder / "replies").mkdir(parents=True)
         spaces = example.startswith("spaces:")
-        (tmp_path / ("spaces.yaml" if spaces else f"replies/{number}.yaml")).write_text(example, encoding="utf-8")
-    load_fixtures(tmp_path)
+        (folder / "spaces.yaml").write_text(example if spaces else ONE_SPACE, encoding="utf-8")
+        (folder / "replies" / "a.yaml").write_text("{}" if spaces else example, encoding="utf-8")
+        load_fixtures(folder)
     used = {name for example in examples for name in every_key(yaml.safe_load(example))}
     shown_in_words = {"space", "user_id", "model", "filename", "scene_number"}
     assert {key for keys in KEYS.values() for key in keys} - used <= shown_in_words
