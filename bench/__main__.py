@@ -12,31 +12,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from bench import servers
+from bench.hotwords import hotwords
+from bench.rows import Row
 from bench.servers import KEY, REPLY_TOKENS
 
 ROUNDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the result. `better` says how `value` must stand to `goal`."""
-
-    what: str
-    value: float
-    goal: float
-    better: str
-    detail: str
-
-    @property
-    def met(self) -> bool:
-        return self.value >= self.goal if self.better == ">=" else self.value <= self.goal
 
 
 def median(values: list[float]) -> float:
@@ -216,6 +203,7 @@ SECTIONS: dict[str, Callable[[Path], list[Row]]] = {
     "voice": voice,
     "lag": lag,
     "room": room,
+    "hotwords": hotwords,
 }
 
 
