@@ -57,8 +57,17 @@ class OpenAIServer:
             yield b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n"
             yield b"Content-Length: %d\r\n\r\n" % len(text) + text
             return
+        suggesting = {tool["function"]["name"] for tool in body.get("tools", [])} & {"SuggestedChoices"}
         yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
         yield _event({"role": "assistant", "content": ""})
+        if suggesting:
+            offered = {"choices": [{"text": "더 알려 주세요.", "tone": "공손한"}] * (3 if model == "suggests" else 0)}
+            arguments = json.dumps(offered) if model == "suggests" else "{broken"
+            call = {"name": "SuggestedChoices", "arguments": arguments}
+            yield _event({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": call}]})
+            yield _event({}, finish="tool_calls")
+            yield b"data: [DONE]\n\n"
+            return
         if model == "tools":
             last = body["messages"][-1]
             if last["role"] == "tool":

@@ -9,17 +9,18 @@ imported after the port is open.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, cast
 
 from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 
 from app.agent.scripted import ScriptedChatModel, ScriptedFailure
 from app.emulation.determinism import Clock, RealClock
-from app.emulation.replies import ReplyAsk, ReplyBook
+from app.emulation.replies import Choice, ReplyAsk, ReplyBook
 
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
@@ -55,7 +56,7 @@ class ChatModels:
         self._model = model
         self._clock = clock
         self._upstream = upstream
-        self._clients: dict[str, ChatOpenAI] = {}
+        self._client: ChatOpenAI | None = None
 
     def serves_upstream(self, space_model: str) -> bool:
         """Whether turns of a space with this model leave the machine."""
@@ -68,28 +69,48 @@ class ChatModels:
             return self._openai(asked_model or named)
         return ScriptedChatModel(book=self._book, ask=ask, clock=self._clock)
 
-    def _openai(self, name: str) -> BaseChatModel:
-        known = self._clients.get(name)
-        if known is not None:
-            return known
-        import httpx
-        from langchain_openai import ChatOpenAI
-        from pydantic import SecretStr
+    async def choices(
+        self,
+        space_model: str,
+        asked_model: str | None,
+        ask: ReplyAsk,
+        conversation: Sequence[AnyMessage],
+        count: int,
+    ) -> Sequence[Choice]:
+        """What the user may say next, `count` at the most: from the reply's fixture or a real model. May raise."""
+        from app.agent.choices import ALWAYS, suggest
 
-        upstream = self._upstream
-        made = ChatOpenAI(
-            model=name,
-            api_key=SecretStr(upstream.api_key or "not-needed"),
-            base_url=upstream.base_url,
-            timeout=httpx.Timeout(upstream.timeout),
-            max_retries=upstream.max_retries,
-            streaming=True,
-            stream_chunk_timeout=upstream.timeout,
-        )
-        if len(self._clients) >= 64:
-            self._clients.clear()
-        self._clients[name] = made
-        return made
+        named = self._model or space_model
+        if self.serves_upstream(named):
+            return await suggest(self._openai(asked_model or named), conversation, count)
+        scripted = self._book.match(ask).choices
+        return ALWAYS if scripted is None else scripted
+
+    def warm(self) -> None:
+        """Loads the client of the upstream, if there is one: most of a second, off the event loop."""
+        if self._upstream.configured:
+            self._first_client()
+
+    def _openai(self, name: str) -> BaseChatModel:
+        return self._first_client().model_copy(update={"model_name": name})  # shares the client's connections
+
+    def _first_client(self) -> ChatOpenAI:
+        if self._client is None:
+            import httpx
+            from langchain_openai import ChatOpenAI
+            from pydantic import SecretStr
+
+            upstream = self._upstream
+            self._client = ChatOpenAI(
+                model="any",
+                api_key=SecretStr(upstream.api_key or "not-needed"),
+                base_url=upstream.base_url,
+                timeout=httpx.Timeout(upstream.timeout),
+                max_retries=upstream.max_retries,
+                streaming=True,
+                stream_chunk_timeout=upstream.timeout,
+            )
+        return self._client
 
     def is_upstream_error(self, error: Exception) -> bool:
         """Whether a model refused or failed (and not a graph or this program)."""
@@ -114,11 +135,11 @@ class ChatModels:
         return (text.replace(key, "***") if key else text) or type(error).__name__
 
     async def close(self) -> None:
-        """Closes what connections the upstream clients hold."""
-        for client in self._clients.values():
+        """Closes what connections the upstream client holds."""
+        client, self._client = self._client, None
+        if client is not None:
             await client.root_async_client.close()
             client.root_client.close()
-        self._clients.clear()
 
 
 async def turn_model(config: RunnableConfig) -> BaseChatModel:

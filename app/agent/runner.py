@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from app.agent.graphs import Graph
 
 SILENT = "nostream"
 """LangGraph's own tag for a model whose tokens are not for the user."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 ROLES = {"ai": "assistant", "AIMessageChunk": "assistant", "human": "user", "system": "system", "tool": "tool"}
 
@@ -50,28 +53,42 @@ class AgentMessageEnd:
     """A model message is complete; text that follows belongs to another message."""
 
 
-Happening = AgentEvent | AgentToken | AgentMessageEnd
+@dataclass(slots=True)
+class AgentOffer:
+    """What the graph's final state has under `choices`."""
+
+    choices: object
 
 
-def conversation(prompt: str, earlier: Sequence[AnyMessage], msg: str | None) -> list[AnyMessage]:
-    """The graph's input: the prompt, the earlier messages, and the new one if there is one."""
+Happening = AgentEvent | AgentToken | AgentMessageEnd | AgentOffer
+
+
+def conversation(
+    prompt: str, earlier: Sequence[AnyMessage], msg: str | None, picture: str | None = None
+) -> list[AnyMessage]:
+    """The graph's input: the prompt, the earlier messages, and the new one, with its `picture` (a data URL), if any."""
     messages: list[AnyMessage] = [SystemMessage(prompt, id="prompt")] if prompt else []
     messages.extend(earlier)
-    if msg is not None:
+    if picture is not None:
+        parts: list[str | dict[str, Any]] = [] if msg is None else [{"type": "text", "text": msg}]
+        messages.append(HumanMessage([*parts, {"type": "image_url", "image_url": {"url": picture}}]))
+    elif msg is not None:
         messages.append(HumanMessage(msg))
     return messages
 
 
 async def run_graph(
-    graph: Graph, messages: list[AnyMessage], config: RunnableConfig, **options: Any
+    graph: Graph, messages: list[AnyMessage], config: RunnableConfig, *, events: bool
 ) -> AsyncGenerator[Happening, None]:
     """Runs `graph` on `messages`; ends when the graph ends, raises what the graph raises.
 
-    A graph that streams no token gives its last AI message as one token.
+    A graph that streams no token gives its last AI message as one token. `events`: whether anybody wants the events
+    that are no tokens.
     """
     spoken = False
-    events = graph.astream_events({"messages": messages}, config, version="v2", **options)
-    async with aclosing(cast(AsyncGenerator[Any, None], events)) as stream:
+    half = ""  # of a character that a model cut in two
+    happenings = graph.astream_events({"messages": messages}, config, version="v2")
+    async with aclosing(cast(AsyncGenerator[Any, None], happenings)) as stream:
         async for event in stream:
             name = event["event"]
             if name == "on_chat_model_stream":
@@ -80,18 +97,27 @@ async def run_graph(
                 chunk: AIMessageChunk = event["data"]["chunk"]
                 content = chunk.content
                 text = content if type(content) is str else str(chunk.text)
+                if text and (half or (not text.isascii() and _SURROGATE.search(text))):
+                    text, half = _mend(half + text)
                 if text:
                     spoken = True
                     yield AgentToken(text, event["run_id"], event["parent_ids"], event["tags"])
-            elif name == "on_chain_end" and not event["parent_ids"] and not spoken:
-                text = last_reply(event["data"].get("output"))
+                elif events and chunk.tool_call_chunks:
+                    yield AgentEvent(name, event["run_id"], event["parent_ids"], event["tags"], _dump(chunk))
+            elif name == "on_chain_end" and not event["parent_ids"]:
+                state = event["data"].get("output")
+                text = "" if spoken else last_reply(state)
                 if text:
                     yield AgentToken(text, event["run_id"], [], [])
-                yield _event(event)
+                if isinstance(state, dict) and "choices" in state:
+                    yield AgentOffer(state["choices"])
+                if events:
+                    yield _event(event)
             else:
                 if name == "on_chat_model_end" and SILENT not in event["tags"]:
                     yield AgentMessageEnd()
-                yield _event(event)
+                if events:
+                    yield _event(event)
 
 
 def last_reply(state: object) -> str:
@@ -99,7 +125,7 @@ def last_reply(state: object) -> str:
     if isinstance(state, dict):
         for message in reversed(state.get("messages") or []):
             if isinstance(message, AIMessage):
-                return str(message.text)
+                return _whole(str(message.text))
     return ""
 
 
@@ -107,6 +133,25 @@ def _event(event: Any) -> AgentEvent:
     name = event["event"]
     data = {"chunk": _plain(event["data"].get("chunk"))} if name == "on_chain_stream" else {}
     return AgentEvent(name, event["run_id"], event["parent_ids"], event["tags"], data)
+
+
+def _dump(chunk: AIMessageChunk) -> dict[str, Any]:
+    """A chunk that calls tools, with the keys that LangChain dumped at the time of the captures."""
+    return {
+        "chunk": {
+            "content": "",
+            "additional_kwargs": {},
+            "response_metadata": {},
+            "type": "AIMessageChunk",
+            "name": None,
+            "id": None,
+            "example": False,
+            "tool_calls": [dict(call) for call in chunk.tool_calls],
+            "invalid_tool_calls": [],
+            "usage_metadata": None,
+            "tool_call_chunks": [dict(call) for call in chunk.tool_call_chunks],
+        }
+    }
 
 
 def _plain(value: object) -> Any:
@@ -118,6 +163,21 @@ def _plain(value: object) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, str):
+        return _whole(value)
+    if value is None or isinstance(value, int | float | bool):
         return value
-    return str(value)
+    return _whole(str(value))
+
+
+def _mend(text: str) -> tuple[str, str]:
+    """`text` without halves of characters, and the half at its end that may still find its other."""
+    half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+    return _whole(text[: len(text) - len(half)]), half
+
+
+def _whole(text: str) -> str:
+    """`text` with surrogate pairs joined and lone ones replaced: JSON on the wire is UTF-8."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

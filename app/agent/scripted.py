@@ -5,21 +5,23 @@ It is a LangChain chat model like any other, so graphs, callbacks and events can
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, SkipValidation
 
 from app.agent.tokens import cut_tokens
 from app.emulation.determinism import Clock
-from app.emulation.replies import Reply, ReplyAsk, ReplyBook, ReplyError
+from app.emulation.replies import Reply, ReplyAsk, ReplyBook, ReplyError, ToolCall
 
 
 class ScriptedFailure(Exception):
@@ -28,6 +30,7 @@ class ScriptedFailure(Exception):
     def __init__(self, error: ReplyError) -> None:
         super().__init__(f"Error code: {error.status} - {error.body}")
         self.status = error.status
+        self.body = error.body
 
 
 class ScriptedChatModel(BaseChatModel):
@@ -47,13 +50,22 @@ class ScriptedChatModel(BaseChatModel):
         """A script knows its tool calls already; it needs no description of the tools."""
         return self
 
-    def _reply(self, messages: list[BaseMessage]) -> Reply:
-        last = next((message for message in reversed(messages) if isinstance(message, HumanMessage)), None)
-        msg = None if last is None else last.text
+    def _reply(self, messages: list[BaseMessage]) -> tuple[Reply, tuple[ToolCall, ...]]:
+        """The reply to the last human message, and the tools to call before it (none once their results are there)."""
+        msg: str | None = None
+        results = False
+        for message in reversed(messages):
+            if isinstance(message, HumanMessage):
+                msg = message.text or None
+                break
+            if isinstance(message, ToolMessage):
+                results = True
+            elif not (isinstance(message, AIMessage) and message.tool_calls):
+                break  # nobody spoke since the last reply: the agent speaks first
         reply = self.book.match(self.ask if msg == self.ask.msg else replace(self.ask, msg=msg))
         if reply.error is not None:
             raise ScriptedFailure(reply.error)
-        return reply
+        return reply, () if results else reply.tool_calls
 
     def _generate(
         self,
@@ -62,8 +74,11 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        text = "".join(tokens_of(self._reply(messages)))
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+        reply, calls = self._reply(messages)
+        if calls:
+            called = [{"name": call.name, "args": call.args, "id": f"call_{n}"} for n, call in enumerate(calls, 1)]
+            return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=called))])
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("".join(tokens_of(reply))))])
 
     def _stream(
         self,
@@ -72,7 +87,8 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        yield from _chunks(tokens_of(self._reply(messages)))
+        reply, calls = self._reply(messages)
+        yield from _calls(calls) if calls else _chunks(tokens_of(reply))
 
     async def _astream(
         self,
@@ -81,7 +97,11 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        reply = self._reply(messages)
+        reply, calls = self._reply(messages)
+        if calls:
+            for chunk in _calls(calls):
+                yield chunk
+            return
         first = reply.pace.first if reply.pace else 0.0
         between = 1 / reply.pace.per_second if reply.pace and reply.pace.per_second else 0.0
         pause = first
@@ -104,3 +124,13 @@ def _chunks(tokens: Sequence[str]) -> Iterator[ChatGenerationChunk]:
     for number, token in enumerate(tokens):
         position = "last" if number == end else None
         yield ChatGenerationChunk(message=AIMessageChunk(content=token, chunk_position=position))
+
+
+def _calls(calls: Sequence[ToolCall]) -> Iterator[ChatGenerationChunk]:
+    end = len(calls) - 1
+    for number, call in enumerate(calls):
+        part = tool_call_chunk(
+            name=call.name, args=json.dumps(call.args, ensure_ascii=False), id=f"call_{number + 1}", index=number
+        )
+        position: Literal["last"] | None = "last" if number == end else None
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[part], chunk_position=position))
