@@ -1,0 +1,131 @@
+"""How a completion reaches its client over HTTP: in one piece, or as server-sent events. Knows no model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.chldo.completion_shapes import DONE, Part, Stamp, event
+
+if TYPE_CHECKING:
+    from app.chldo.completion_runs import CompletionRun, Failure
+
+log = logging.getLogger("app.chldo.proxy")
+
+BREATH = 32
+"""Events after which a reply that comes at once lets others have the event loop."""
+
+FAIL_TIMEOUT = 5.0
+"""Seconds in which a client has to take the news of a failure."""
+
+_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class Worked(Response):
+    """A response that is worked out while the client is listened to: one that leaves cancels the work."""
+
+    def __init__(self, work: Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]) -> None:
+        super().__init__()
+        self._work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = asyncio.create_task(self._work(scope, receive, send), name="completion")
+        gone = asyncio.create_task(_left(receive), name="completion-client")
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            work.cancel()
+            gone.cancel()
+            await asyncio.gather(work, gone, return_exceptions=True)
+        if not work.cancelled():
+            work.result()
+
+
+class Answer:
+    """One completion on its way to the client."""
+
+    def __init__(self, run: CompletionRun, stamp: Stamp, scope: Scope, receive: Receive, send: Send) -> None:
+        self._run = run
+        self._stamp = stamp
+        self._asgi = scope, receive, send
+        self._send = send
+        self._events = 0
+
+    async def give(self, *, stream: bool, limit: float) -> None:
+        """Answers. Raises what the model raises, and TimeoutError after `limit` seconds; then `fail` is due."""
+        async with asyncio.timeout(limit):
+            if stream:
+                await self._stream()
+            else:
+                await self.put(200, await self._whole())
+
+    async def put(self, status: int, body: Any, media_type: str = "application/json") -> None:
+        """An answer in one piece."""
+        content = body if isinstance(body, str) else orjson.dumps(body)
+        await Response(content, status, media_type=media_type)(*self._asgi)
+
+    async def fail(self, failure: Failure) -> None:
+        """Tells a failure: as an HTTP error, or as the last event where the answer has begun."""
+        try:
+            async with asyncio.timeout(FAIL_TIMEOUT):
+                if self._events:
+                    await self._event(event(failure.event()))
+                    await self._end()
+                else:
+                    await self.put(failure.status, failure.body, failure.media_type)
+        except TimeoutError:
+            log.warning("a client does not read why its completion failed")
+
+    async def _whole(self) -> Any:
+        parts: list[Part] = []
+        async with aclosing(self._run.parts()) as said:
+            async for part in said:
+                parts.append(part)
+                if len(parts) % BREATH == 0:
+                    await asyncio.sleep(0)
+        usage = await asyncio.to_thread(self._run.usage)
+        return self._stamp.whole(parts, self._run.finish, usage)
+
+    async def _stream(self) -> None:
+        async with aclosing(self._run.parts()) as said:
+            async for part in said:
+                await self._begin()
+                await self._event(event(self._stamp.part(part)))
+        await self._begin()
+        await self._event(event(self._stamp.last(self._run.finish)))
+        if self._stamp.usage:
+            await self._event(event(self._stamp.counts(await asyncio.to_thread(self._run.usage))))
+        await self._event(DONE)
+        await self._end()
+
+    async def _begin(self) -> None:
+        """Status and first chunk, once the model has begun to speak: until then it may still fail with a status."""
+        if not self._events:
+            await self._send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            await self._event(event(self._stamp.first()))
+
+    async def _event(self, data: bytes) -> None:
+        self._events += 1
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if self._events % BREATH == 0:
+            await asyncio.sleep(0)
+
+    async def _end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Receive) -> None:
+    """Ends when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,193 @@
+"""What the proxy answers: chunks, whole completions and token counts, as OpenAI shapes them. PURE.
+
+Source of the shapes: OpenAI's reference of chat completions and the proxy page of chldo (section 7 of the wire).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.agent.tokens import cut_tokens
+from app.chldo.completions import MODELS, Json
+
+FINGERPRINT = "fp_emulator"
+LISTED_SINCE = 1731423600
+"""`created` of every model: 2024-11-13 in Seoul, the day of the last page."""
+
+IMAGE_TOKENS = 85
+MESSAGE_TOKENS = 3
+SAMPLE = 65_536
+"""Characters of one text that are really cut when tokens are counted; the rest counts in proportion."""
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts."""
+
+    prompt: int
+    completion: int
+
+    def body(self) -> Json:
+        return {
+            "prompt_tokens": self.prompt,
+            "completion_tokens": self.completion,
+            "total_tokens": self.prompt + self.completion,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an answer: text, or pieces of tool calls `{index, id, type, function: {name, arguments}}`."""
+
+    text: str = ""
+    calls: tuple[Json, ...] = ()
+    logprobs: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What all chunks of one completion have in common. `usage`: whether a chunk with the counts will follow."""
+
+    id: str
+    created: int
+    model: str
+    usage: bool = False
+
+    def _head(self, kind: str) -> Json:
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": FINGERPRINT,
+        }
+
+    def _chunk(self, choices: list[Json]) -> Json:
+        chunk = {**self._head("chat.completion.chunk"), "choices": choices}
+        return {**chunk, "usage": None} if self.usage else chunk
+
+    def first(self) -> Json:
+        """The chunk that names the role."""
+        return self._delta({"role": "assistant", "content": ""})
+
+    def part(self, part: Part) -> Json:
+        """A chunk with text or with tool calls."""
+        delta: Json = {"content": part.text} if part.text else {}
+        if part.calls:
+            delta["tool_calls"] = list(part.calls)
+        return self._delta(delta, logprobs=part.logprobs)
+
+    def last(self, finish: str) -> Json:
+        """The chunk without content that says why the answer ends."""
+        return self._delta({}, finish)
+
+    def counts(self, usage: Usage) -> Json:
+        """The chunk without choices."""
+        return {**self._chunk([]), "usage": usage.body()}
+
+    def _delta(self, delta: Json, finish: str | None = None, logprobs: Json | None = None) -> Json:
+        return self._chunk([{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}])
+
+    def whole(self, parts: Sequence[Part], finish: str, usage: Usage) -> Json:
+        """The completion in one piece."""
+        text = "".join(part.text for part in parts)
+        calls = _joined(call for part in parts for call in part.calls)
+        message: Json = {"role": "assistant", "content": None if calls and not text else text, "refusal": None}
+        if calls:
+            message["tool_calls"] = calls
+        told = [part.logprobs["content"] for part in parts if part.logprobs and part.logprobs.get("content")]
+        logprobs = {"content": [item for items in told for item in items], "refusal": None} if told else None
+        choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
+        return {**self._head("chat.completion"), "choices": [choice], "usage": usage.body()}
+
+
+def _joined(pieces: Any) -> list[Json]:
+    """Whole tool calls out of their pieces, in the order of their index."""
+    calls: dict[int, Json] = {}
+    for piece in pieces:
+        function = piece["function"]
+        call = calls.setdefault(
+            piece["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+        )
+        call["id"] = piece.get("id") or call["id"]
+        call["function"]["name"] += function.get("name") or ""
+        call["function"]["arguments"] += function.get("arguments") or ""
+    return [calls[index] for index in sorted(calls)]
+
+
+def event(chunk: Mapping[str, Any]) -> bytes:
+    """A chunk as a server-sent event."""
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def model_body(name: str) -> Json:
+    """A model as `GET /v1/models/{model}` shows it."""
+    return {"id": name, "object": "model", "created": LISTED_SINCE, "owned_by": "chldo"}
+
+
+def model_names(own: str) -> tuple[str, ...]:
+    """The models that a space with the model `own` is told of."""
+    return MODELS if own in MODELS else (*MODELS, own)
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of a text, as the scripted model would cut it."""
+    counted = len(cut_tokens(text[:SAMPLE]))
+    return counted if len(text) <= SAMPLE else counted * len(text) // SAMPLE
+
+
+def count_prompt(messages: Sequence[Json], tools: object = None) -> int:
+    """Tokens of a request: its texts, its tool calls, its tools, 85 an image, and 3 a message."""
+    total = MESSAGE_TOKENS
+    for message in messages:
+        total += MESSAGE_TOKENS + count_tokens(message["name"] or "")
+        content = message["content"]
+        for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            value = part[part["type"]]
+            total += count_tokens(value) if isinstance(value, str) else IMAGE_TOKENS
+        total += sum(count_tokens(call["name"] + call["arguments"]) for call in message["tool_calls"])
+    if tools:
+        total += count_tokens(orjson.dumps(tools).decode())
+    return total
+
+
+class StopCutter:
+    """Ends a stream of text before the first of some stop sequences. Feed tokens, get what may be shown of them."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self.stopped = False
+
+    def feed(self, token: str) -> str:
+        """What can be told: a beginning of a stop sequence at the end is held back."""
+        if not self._stops:
+            return token
+        text = self._held + token
+        found = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
+        if found:
+            self.stopped = True
+            self._held = ""
+            return text[: min(found)]
+        kept = max((_overlap(text, stop) for stop in self._stops), default=0)
+        self._held = text[len(text) - kept :]
+        return text[: len(text) - kept]
+
+    def close(self) -> str:
+        """What was held back, once no more follows."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of `text` that `stop` begins with (and is not all of it)."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0
