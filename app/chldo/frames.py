@@ -68,13 +68,13 @@ class ForbiddenFrame(Frame):
 
 @dataclass(slots=True)
 class BoundaryR2(Frame):
-    """START and END."""
+    """START and END. A greeting echoes the request's return_voice, null when it had none."""
 
     status: str
     connection_id: str
     msg: str
     cAt: str  # noqa: N815
-    return_voice: int
+    return_voice: int | None
     msgtype: str
 
 
@@ -131,6 +131,37 @@ class TokenR5(Frame):
     msgtype: str
 
 
+@dataclass(slots=True)
+class VoiceReadyGreeting(Frame):
+    """The voice of a greeting, in every revision from R4 on."""
+
+    status: str
+    cAt: str  # noqa: N815
+    room_uid: str
+    connection_id: str
+    questioner: str
+    org_id: str
+    msg: str
+    voice_url: str
+    voice_length: int | float
+    sent_uid: str
+    msgtype: str
+    hotword_uids: list[str]
+    return_voice: int | None
+
+
+@dataclass(slots=True)
+class HotwordR5(Frame):
+    """hotword_detected (msgtype info) and memory_dict (msgtype hotword)."""
+
+    status: str
+    connection_id: str
+    msg: str
+    hotword: str
+    hotword_uid: str
+    msgtype: str
+
+
 # -- R6: room_uid, stream_uid and is_stream on every frame -----------------------------------------------------------
 
 
@@ -143,7 +174,7 @@ class StartR6(Frame):
     msg: str
     is_stream: bool
     cAt: str  # noqa: N815
-    return_voice: int
+    return_voice: int | None
     msgtype: str
 
 
@@ -156,7 +187,7 @@ class EndR6(Frame):
     msg: str
     cAt: str  # noqa: N815
     is_stream: bool
-    return_voice: int
+    return_voice: int | None
     msgtype: str
 
 
@@ -201,6 +232,21 @@ class VoiceReadyR6(Frame):
     msgtype: str
 
 
+@dataclass(slots=True)
+class HotwordR6(Frame):
+    """hotword_detected and memory_dict."""
+
+    status: str
+    connection_id: str
+    stream_uid: str
+    room_uid: str
+    msg: str
+    hotword: str
+    hotword_uid: str
+    is_stream: bool
+    msgtype: str
+
+
 # -- R7: scene_number on every frame ---------------------------------------------------------------------------------
 
 
@@ -214,7 +260,7 @@ class StartR7(Frame):
     msg: str
     is_stream: bool
     cAt: str  # noqa: N815
-    return_voice: int
+    return_voice: int | None
     msgtype: str
 
 
@@ -228,7 +274,7 @@ class EndR7(Frame):
     msg: str
     cAt: str  # noqa: N815
     is_stream: bool
-    return_voice: int
+    return_voice: int | None
     msgtype: str
 
 
@@ -293,6 +339,40 @@ class VoiceReadyR8(Frame):
     msgtype: str
 
 
+@dataclass(slots=True)
+class HotwordR7(Frame):
+    """hotword_detected and memory_dict."""
+
+    status: str
+    connection_id: str
+    stream_uid: str
+    scene_number: int
+    room_uid: str
+    msg: str
+    hotword: str
+    hotword_uid: str
+    is_stream: bool
+    msgtype: str
+
+
+# -- R9 -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ChoicesR9(Frame):
+    """The end of the choices. Its start is a notice; this one has no scene_number, as the capture shows it."""
+
+    connection_id: str
+    stream_uid: str
+    choices: list[dict[str, str]]
+    room_uid: str
+    is_stream: bool
+    status: str
+    use_choices: int
+    msg: str
+    msgtype: str
+
+
 # -- v1 --------------------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +387,6 @@ class MessageV1(Frame):
     stream_uid: str
     sent_uid: str | None
     cAt: str  # noqa: N815
-    return_voice: int
+    return_voice: int | None
     voice_url: str | None
     voice_length: int | float | None

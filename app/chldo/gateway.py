@@ -7,7 +7,9 @@ a task of its connection, so turns may overlap. A socket that goes away takes it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -17,16 +19,19 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.chldo.frames import ErrorFrame, Frame, StatusFrame
-from app.chldo.requests import Forbidden, Refusal, SendMsg, Status, parse
+from app.chldo.requests import Forbidden, Greet, Refusal, SendMsg, Status, parse
 from app.chldo.revisions import REVISIONS, V1, Revision, with_msg
 from app.chldo.steps import Caller
 from app.emulation.determinism import Clock, Ids
 
 if TYPE_CHECKING:
-    from app.chldo.turn import Turns
+    from app.chldo.actions import Actions
     from app.settings import V3Settings
 
 log = logging.getLogger("app.chldo")
+
+PATIENCE = 5.0
+"""Seconds for turns to end and for a close frame to be taken."""
 
 GOING_AWAY = 1001
 UNSUPPORTED = 1003
@@ -55,7 +60,7 @@ class Connection:
 
 
 class Gateway:
-    """All sockets of the chldo wire. `turns` is what a sendmsg needs; it may take a moment after start to be there."""
+    """All sockets of the chldo wire. `actions` is what answers; it may take a moment after start to be there."""
 
     def __init__(
         self,
@@ -64,15 +69,17 @@ class Gateway:
         settings: V3Settings,
         clock: Clock,
         ids: Ids,
-        turns: Callable[[], Awaitable[Turns | None]],
+        actions: Callable[[], Awaitable[Actions | None]],
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._ids = ids
-        self._turns = turns
+        self._actions = actions
         self._default = revision
         self._revisions = {name: with_msg(entry, settings.require_msg) for name, entry in REVISIONS.items()}
         self.connections: set[Connection] = set()
+        self._rooms: Counter[str] = Counter()
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -94,6 +101,7 @@ class Gateway:
         connection = Connection(websocket, send, self._ids.connection_id(), revision, self._clock.monotonic())
         connection.url_base = self._settings.url_base or _address(websocket)
         self.connections.add(connection)
+        self._rooms[connection.room_uid] += 1
         about = {"connection_id": connection.id, "room_uid": connection.room_uid, "revision": revision.id}
         log.info("connect %s", connection.id, extra=about)
         try:
@@ -103,10 +111,10 @@ class Gateway:
             log.debug("connection %s went away", connection.id)
         finally:
             self.connections.discard(connection)
-            for turn in connection.turns:
-                turn.cancel()
-            if connection.turns:
-                await asyncio.gather(*connection.turns, return_exceptions=True)
+            self._rooms[connection.room_uid] -= 1
+            if self._rooms[connection.room_uid] <= 0:
+                del self._rooms[connection.room_uid]
+            await self._end_turns(connection)
             log.info("disconnect %s", connection.id, extra=about)
 
     async def _listen(self, connection: Connection) -> None:
@@ -131,26 +139,25 @@ class Gateway:
             return StatusFrame.of(connection.id)
         if isinstance(request, Forbidden):
             return request.frame(connection.id, self._ids.uuid4())
-        if isinstance(request, SendMsg):
-            return await self._begin(connection, request)
-        return request.frame(connection.id)
+        if isinstance(request, Refusal):
+            return request.frame(connection.id)
+        return await self._begin(connection, request)
 
-    async def _begin(self, connection: Connection, ask: SendMsg) -> Frame | None:
+    async def _begin(self, connection: Connection, ask: SendMsg | Greet) -> Frame | None:
         limit = self._settings.turns_limit
         if len(connection.turns) >= limit:
             return ErrorFrame.of(connection.id, f"too many messages at once (at most {limit})")
-        turns = await self._turns()
-        if turns is None:
+        actions = await self._actions()
+        if actions is None:
             return ErrorFrame.of(connection.id, STARTING)
+        caller = Caller(connection.id, connection.url_base, self._clients(ask.room_uid))
         try:
-            space = await turns.admit(ask, connection.revision)
+            frames = await actions.begin(ask, connection.revision, caller)
         except Exception:
             log.exception("request failed", extra={"connection_id": connection.id})
             return ErrorFrame.of(connection.id, BROKEN)
-        if isinstance(space, Refusal):
-            return space.frame(connection.id)
-        caller = Caller(connection.id, connection.url_base, self._clients(ask.room_uid))
-        frames = turns.run(ask, space, connection.revision, caller)
+        if isinstance(frames, Refusal):
+            return frames.frame(connection.id)
 
         async def carry() -> None:
             began = self._clock.monotonic()
@@ -162,7 +169,8 @@ class Gateway:
                 return
             except Exception:
                 log.exception("turn broke", extra={"connection_id": connection.id})
-                await connection.send(ErrorFrame.of(connection.id, BROKEN))
+                with contextlib.suppress(OSError):  # the socket is gone
+                    await connection.send(ErrorFrame.of(connection.id, BROKEN))
             finally:
                 connection.active_at = now = self._clock.monotonic()
                 about = {"connection_id": connection.id, "room_uid": ask.room_uid, "seconds": round(now - began, 3)}
@@ -175,7 +183,7 @@ class Gateway:
 
     def _clients(self, room_uid: str) -> int:
         """How many sockets are open in the room (`client_num` of v1), the asking one included."""
-        return max(1, sum(1 for connection in self.connections if connection.room_uid == room_uid))
+        return max(1, self._rooms.get(room_uid, 0))
 
     async def watch(self) -> None:
         """Closes sockets that were idle or open for too long; runs until cancelled."""
@@ -191,16 +199,29 @@ class Gateway:
                 elif not connection.turns and now - connection.active_at >= idle:
                     reason = "Idle timeout"
                 if reason:
-                    await self._close(connection, reason)
+                    self.connections.discard(connection)
+                    closing = asyncio.create_task(self._close(connection, reason))
+                    self._closing.add(closing)
+                    closing.add_done_callback(self._closing.discard)
 
     async def _close(self, connection: Connection, reason: str) -> None:
-        self.connections.discard(connection)
+        """Ends a connection; one that does not take its close frame is dropped by the server's own time-out."""
         for turn in connection.turns:
             turn.cancel()
         try:
-            await connection.websocket.close(GOING_AWAY, reason)
-        except (RuntimeError, WebSocketDisconnect):
+            async with asyncio.timeout(PATIENCE):
+                await connection.websocket.close(GOING_AWAY, reason)
+        except (RuntimeError, WebSocketDisconnect, OSError, TimeoutError):
             log.debug("connection %s was gone already", connection.id)
+
+    async def _end_turns(self, connection: Connection) -> None:
+        turns = set(connection.turns)
+        for turn in turns:
+            turn.cancel()
+        if turns:
+            _, left = await asyncio.wait(turns, timeout=PATIENCE)
+            if left:
+                log.error("%d turns do not end", len(left), extra={"connection_id": connection.id})
 
 
 def _address(websocket: WebSocket) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.agent.hotwords import Hit, HotwordDetector
 from app.agent.sentences import Closed, Piece, SentenceSplitter
 from app.chldo.revisions import Revision
-from app.chldo.steps import ReplyStep, RunStep, Step, TokenStep
+from app.chldo.steps import HotwordDetected, MemoryDict, ReplyStep, RunStep, Step, TokenStep
 
 
 @dataclass(slots=True)
@@ -39,12 +40,16 @@ class ReplySteps:
         revision: Revision,
         *,
         sentences: SentenceSplitter | None,
+        hotwords: HotwordDetector | None = None,
+        dictionaries: Mapping[str, str] | None = None,
         stream: bool,
         run_ids: Mapping[str, str],
         make_uid: Callable[[int], str],
     ) -> None:
         self._revision = revision
         self._splitter = sentences
+        self._hotwords = hotwords
+        self._dictionaries = dictionaries or {}
         self._stream = stream
         self._run_ids = run_ids
         self._make_uid = make_uid
@@ -61,12 +66,24 @@ class ReplySteps:
     def token(self, text: str, run_id: str, parent_ids: list[str], tags: list[str]) -> Sequence[Step]:
         """One token of the model."""
         self._texts.append(text)
+        hits = self._hotwords.feed(text) if self._hotwords is not None else ()
+        heard = self._told(hits) if hits else ()
         if not self._stream:
-            return ()
+            return heard
         run = self._runs.get(run_id) or self._run(run_id, parent_ids, tags)
         if self._splitter is None:
-            return (TokenStep(text, self._uid(0), run.run_id, run.parent_ids, run.tags),)
-        return self._shown(self._splitter.feed(text), run)
+            return (*heard, TokenStep(text, self._uid(0), run.run_id, run.parent_ids, run.tags))
+        shown = self._shown(self._splitter.feed(text), run)
+        return _before_token(shown, heard, len(text)) if heard else shown
+
+    def _told(self, hits: Sequence[Hit]) -> Sequence[Step]:
+        """Hotwords, each followed by its dictionary if it has one."""
+        steps: list[Step] = []
+        for hit in hits:
+            steps.append(HotwordDetected(hit.word, hit.uid))
+            if hit.uid in self._dictionaries:
+                steps.append(MemoryDict(self._dictionaries[hit.uid], hit.word, hit.uid))
+        return steps
 
     def event(
         self, event: str, run_id: str, parent_ids: list[str], tags: list[str], data: dict[str, object]
@@ -84,14 +101,15 @@ class ReplySteps:
 
     def end(self) -> Sequence[Step]:
         """The reply is complete."""
+        heard = self._told(self._hotwords.close()) if self._hotwords is not None else ()
         if self._stream and self._splitter is not None:
-            return self.message_end()
+            return (*heard, *self.message_end())
         text = self.text
         if not text:
-            return ()
+            return heard
         uid = self._uid(0)
         closing = SentenceEnd(uid, text)
-        return (closing,) if self._stream else (ReplyStep(text, uid), closing)
+        return (*heard, closing) if self._stream else (*heard, ReplyStep(text, uid), closing)
 
     def _run(self, run_id: str, parent_ids: list[str], tags: list[str]) -> Run:
         ids = self._run_ids
@@ -141,3 +159,14 @@ def _drop_stop(shown: list[Step], uid: str) -> None:
             if not step.text:
                 del shown[place]
             return
+
+
+def _before_token(shown: Sequence[Step], heard: Sequence[Step], length: int) -> Sequence[Step]:
+    """`shown` with `heard` before the pieces of the token just fed, which are its last `length` characters of text."""
+    at = len(shown)
+    while at and length > 0:
+        at -= 1
+        step = shown[at]
+        if isinstance(step, TokenStep):
+            length -= len(step.text)
+    return [*shown[:at], *heard, *shown[at:]]

@@ -18,6 +18,8 @@ from app.chldo.revisions import Revision
 
 KEY_UNKNOWN = "api_key is not exist"
 KEY_UNUSABLE = "api_key is not usable"
+GREETING_UNKNOWN = "greeting_number is not exist"
+FILE_UNKNOWN = "filename is not exist"
 RETURN_VOICE = "return_voice must be a number (0, 1, '0', or '1')"
 
 _FLAGS = {0: 0, 1: 1, "0": 0, "1": 1}
@@ -33,6 +35,7 @@ _TEXTS = (
     "user_uid",
 )
 _LARGEST = 2**31 - 1
+LAST_SCENE = 7
 _SWITCHES = ("stream", "no_save", "no_history")
 
 
@@ -79,9 +82,24 @@ class SendMsg:
     visitor_name: str
     filename: str | None
     scene_number: int | None
+    use_choices: int = 0
 
 
-Request = Status | SendMsg
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Action `greeting`."""
+
+    room_uid: str
+    user_id: str
+    account: str
+    number: int
+    return_voice: int | None
+    language: str | None
+    questioner: str
+    scene_number: int | None
+
+
+Request = Status | SendMsg | Greet
 
 
 def parse(text: str, revision: Revision) -> Request | Refusal | Forbidden:
@@ -96,38 +114,74 @@ def parse(text: str, revision: Revision) -> Request | Refusal | Forbidden:
     if action == "status":
         return Status()
     if action == revision.action:
-        return _sendmsg(body, revision)
+        return _sendmsg(_given(body), revision)
+    if action == "greeting" and revision.has_greeting:
+        return _greet(_given(body), revision)
     return Forbidden()
 
 
-def _sendmsg(body: Mapping[str, Any], revision: Revision) -> SendMsg | Refusal:
-    given = {key: value for key, value in body.items() if value is not None and value != ""}
-    for key in revision.requires:
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value is not None and value != ""}
+
+
+def _common(given: Mapping[str, Any], revision: Revision, requires: tuple[str, ...]) -> Refusal | None:
+    """What is wrong with the fields that every action has."""
+    for key in requires:
         if key not in given:
             return Refusal(f"{key} is required")
     for key in (revision.account, "room_uid", revision.user, "msg"):
+        if key and key in given and not isinstance(given[key], str):
+            return Refusal(f"{key} must be a string")
+    if _flag(given.get("return_voice")) is _WRONG:
+        return Refusal(RETURN_VOICE)
+    for key in _TEXTS:
         if key in given and not isinstance(given[key], str):
             return Refusal(f"{key} must be a string")
-    return_voice = _flag(given.get("return_voice"))
-    if return_voice is _WRONG:
-        return Refusal(RETURN_VOICE)
+    scene = given.get("scene_number")
+    if scene is not None and not _whole(scene):
+        return Refusal("scene_number must be a number")
+    if scene is not None and not 0 <= scene <= LAST_SCENE:
+        return Refusal(f"scene_number must be between 0 and {LAST_SCENE}")
+    return None
+
+
+def _greet(given: Mapping[str, Any], revision: Revision) -> Greet | Refusal:
+    refusal = _common(given, revision, tuple(key for key in revision.requires if key != "msg"))
+    if refusal is not None:
+        return refusal
+    number = given.get("greeting_number", 1)
+    if not _whole(number):
+        return Refusal("greeting_number must be a number")
+    return Greet(
+        room_uid=given["room_uid"],
+        user_id=given[revision.user],
+        account=given.get(revision.account, ""),
+        number=number,
+        return_voice=_flag(given.get("return_voice")),
+        language=given.get("language"),
+        questioner=given.get("questioner", ""),
+        scene_number=given.get("scene_number"),
+    )
+
+
+def _sendmsg(given: Mapping[str, Any], revision: Revision) -> SendMsg | Refusal:
+    refusal = _common(given, revision, revision.requires)
+    if refusal is not None:
+        return refusal
     switches: dict[str, int | None] = {}
     for key in _SWITCHES:
         switches[key] = _flag(given.get(key))
         if switches[key] is _WRONG:
             return Refusal(f"{key} must be a number (0, 1, '0', or '1')")
-    for key in _TEXTS:
-        if key in given and not isinstance(given[key], str):
-            return Refusal(f"{key} must be a string")
-    scene = given.get("scene_number")
-    if scene is not None and (isinstance(scene, bool) or not isinstance(scene, int) or abs(scene) > _LARGEST):
-        return Refusal("scene_number must be a number")
+    asked = given.get("use_choices", 0)
+    if revision.has_choices and (not _whole(asked) or asked < 0):
+        return Refusal("use_choices must be a number (0 or more)")
     return SendMsg(
         room_uid=given["room_uid"],
         user_id=given[revision.user],
         account=given.get(revision.account, ""),
         msg=given.get("msg"),
-        return_voice=return_voice,
+        return_voice=_flag(given.get("return_voice")),
         stream=switches["stream"] != 0,
         no_save=switches["no_save"] == 1,
         no_history=switches["no_history"] == 1,
@@ -136,7 +190,8 @@ def _sendmsg(body: Mapping[str, Any], revision: Revision) -> SendMsg | Refusal:
         questioner=given.get("questioner", ""),
         visitor_name=given.get("visitor_name", ""),
         filename=given.get("filename"),
-        scene_number=scene,
+        scene_number=given.get("scene_number"),
+        use_choices=asked if revision.has_choices else 0,
     )
 
 
@@ -150,3 +205,8 @@ def _flag(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return _WRONG
     return _FLAGS.get(value, _WRONG)
+
+
+def _whole(value: object) -> bool:
+    """Whether `value` is an integer of a sensible size; `true` is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.chldo.renders import Frames, Render
-from app.chldo.renders.first import R2, R3, R5
+from app.chldo.renders.first import R2, R3, R4, R5
 from app.chldo.renders.flat import FLAT
 from app.chldo.renders.raw import EVENTS
-from app.chldo.renders.second import R6, R7, R8
-from app.chldo.steps import Step, TurnFacts, VoiceStep
+from app.chldo.renders.second import R6, R7, R8, R9
+from app.chldo.steps import ChoicesEnded, Greeted, HotwordDetected, Step, TurnFacts, VoiceStep
 
 HOUR = 3600.0
 WEEK = 7 * 24 * HOUR
@@ -34,6 +34,7 @@ class Revision:
     id: str
     label: str
     renders: Mapping[type[Step], Render]
+    path: str = "/v3/"
     action: str = "sendmsg"
     account: str = "api_key"
     user: str = "user_id"
@@ -55,6 +56,26 @@ class Revision:
         """Whether this revision announces voices at all."""
         return VoiceStep in self.renders
 
+    @property
+    def has_greeting(self) -> bool:
+        """Whether this revision has the action `greeting`."""
+        return Greeted in self.renders
+
+    @property
+    def has_hotwords(self) -> bool:
+        """Whether this revision tells what memories the reply touches."""
+        return HotwordDetected in self.renders
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether this revision offers what to say next."""
+        return ChoicesEnded in self.renders
+
+    @property
+    def has_files(self) -> bool:
+        """Whether this revision takes uploaded images."""
+        return self.id >= "2024-08-27"
+
 
 _OPTIONAL_MSG = ("api_key", "room_uid", "user_id")
 
@@ -63,6 +84,7 @@ _TABLE = (
         "2023-12-28",
         "v1",
         FLAT,
+        path="/v1/",
         action="sendmessage",
         account="",
         user="user_uid",
@@ -79,12 +101,12 @@ _TABLE = (
     ),
     Revision("2024-08-26", "R2", R2, raw_events=True, sent_uid_length=None),
     Revision("2024-08-27", "R3", R3, raw_events=True, sent_uid_length=26),
-    Revision("2024-09-11", "R4", R3, requires=_OPTIONAL_MSG, raw_events=True, sent_uid_length=26),
+    Revision("2024-09-11", "R4", R4, requires=_OPTIONAL_MSG, raw_events=True, sent_uid_length=26),
     Revision("2024-10-02", "R5", R5, requires=_OPTIONAL_MSG, sent_uid_length=26),
     Revision("2024-10-06", "R6", R6, requires=_OPTIONAL_MSG, drops_full_stop=True),
     Revision("2024-10-07", "R7", R7, requires=_OPTIONAL_MSG, space_after_sentence=True),
     Revision("2024-11-03", "R8", R8, requires=_OPTIONAL_MSG, default_scene=1, voice_life=WEEK),
-    Revision("2024-11-13", "R9", R8, requires=_OPTIONAL_MSG, default_scene=1, voice_life=WEEK),
+    Revision("2024-11-13", "R9", R9, requires=_OPTIONAL_MSG, default_scene=1, voice_life=WEEK),
 )
 
 REVISIONS: Mapping[str, Revision] = {revision.id: revision for revision in _TABLE}

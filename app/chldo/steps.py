@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+SOM, EOM = "<SOM>", "<EOM>"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -20,6 +22,27 @@ class Caller:
     client_num: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class TurnRules:
+    """The settings that turns and greetings obey. Seconds; `frame_limit` in bytes."""
+
+    som_eom: bool = True
+    min_sentence: int = 13
+    turn_timeout: float = 300.0
+    url_life: float | None = None
+    frame_limit: int = 32 * 1024
+
+    @property
+    def som(self) -> str:
+        """START's text."""
+        return SOM if self.som_eom else ""
+
+    @property
+    def eom(self) -> str:
+        """END's text."""
+        return EOM if self.som_eom else ""
+
+
 @dataclass(slots=True)
 class TurnFacts:
     """What every frame of a turn may carry. `saved_turns` counts the room's turns before this one."""
@@ -28,7 +51,7 @@ class TurnFacts:
     room_uid: str
     stream_uid: str
     c_at: str
-    return_voice: int
+    return_voice: int | None
     is_stream: bool
     scene_number: int
     som: str
@@ -36,6 +59,11 @@ class TurnFacts:
     client_num: int = 1
     saved_turns: int = 0
     run_ids: dict[str, str] = field(default_factory=dict)
+
+
+def epoch_text(seconds: float) -> str:
+    """`cAt`: epoch seconds with up to 6 decimals, as Python's `str` writes them."""
+    return str(round(seconds, 6))
 
 
 class Step:
@@ -119,6 +147,62 @@ class VoiceStep(Step):
     sent_uid: str
     url: str
     seconds: float
+
+
+@dataclass(slots=True)
+class HotwordDetected(Step):
+    """The reply is about to say a word that a memory listens for."""
+
+    word: str
+    uid: str
+
+
+@dataclass(slots=True)
+class MemoryDict(Step):
+    """The dictionary of the memory just detected, as JSON text."""
+
+    text: str
+    word: str
+    uid: str
+
+
+@dataclass(slots=True)
+class ChoicesStarted(Step):
+    """What the user may say next is being put together."""
+
+
+@dataclass(slots=True)
+class ChoicesEnded(Step):
+    """What the user may say next: {text, tone} each, `asked` at the most."""
+
+    choices: list[dict[str, str]]
+    asked: int
+
+
+@dataclass(slots=True)
+class GreetingStarted(Step):
+    """A greeting is accepted."""
+
+
+@dataclass(slots=True)
+class Greeted(Step):
+    """The greeting itself."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class GreetingVoice(Step):
+    """The voice of the greeting can be fetched."""
+
+    text: str
+    sent_uid: str
+    url: str
+    seconds: float
+    c_at: str
+    org_id: str
+    questioner: str
+    hotword_uids: list[str]
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,17 +21,25 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 
+from app.agent.choices import from_graph
+from app.agent.deadline import TimeUp, within
 from app.agent.graphs import Graph, GraphError, GraphShelf
+from app.agent.hotwords import HotwordDetector
 from app.agent.models import OPEN_MODEL, ChatModels
-from app.agent.prompts import fill
-from app.agent.runner import AgentMessageEnd, AgentToken, conversation, run_graph
+from app.agent.prompts import fill, scene_prompt
+from app.agent.runner import AgentEvent, AgentOffer, AgentToken, conversation, run_graph
 from app.agent.sentences import SentenceSplitter
+from app.agent.threads import RoomThread
 from app.chldo.frames import Frame
-from app.chldo.reply import ReplySteps
-from app.chldo.requests import KEY_UNKNOWN, KEY_UNUSABLE, Refusal, SendMsg
+from app.chldo.memories import Memories, MemoryShelf
+from app.chldo.renders import NO_CREDIT
+from app.chldo.reply import ReplySteps, SentenceEnd
+from app.chldo.requests import SendMsg
 from app.chldo.revisions import Revision
 from app.chldo.steps import (
     Caller,
+    ChoicesEnded,
+    ChoicesStarted,
     Ended,
     Failed,
     HistoryReplayed,
@@ -44,21 +52,26 @@ from app.chldo.steps import (
     ThinkEnded,
     ThinkStarted,
     TurnFacts,
+    TurnRules,
+    epoch_text,
 )
 from app.chldo.voices import Voices
 from app.emulation.determinism import Clock, Ids
-from app.emulation.replies import ReplyAsk
+from app.emulation.replies import Choice, ReplyAsk
 from app.spaces.history import History
 from app.spaces.models import RoomWindow, Space, Turn
 from app.spaces.store import SpaceStore, StoreFailure
+from app.spaces.uploads import Image, Uploads
 
 log = logging.getLogger("app.chldo.turn")
 
-SOM, EOM = "<SOM>", "<EOM>"
-NO_CREDIT = "현재 크레딧은 {balance} 입니다. 크레딧이 100원 이상 필요합니다."
+NOT_READ = "The history of the room could not be read."
 NOT_SAVED = "The turn could not be saved."
 TIMED_OUT = "Request timed out."
 
+
+REMEMBERED_LENGTH = 4096
+"""Characters of the longest turn that is kept so."""
 
 REMEMBERED = 4096
 """Earlier turns whose messages are kept ready: making them anew for every turn is a tenth of its time."""
@@ -66,17 +79,6 @@ REMEMBERED = 4096
 
 class NoCredit(Exception):
     """The space cannot pay; the text is the wire's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRules:
-    """The settings a turn obeys. Seconds."""
-
-    som_eom: bool = True
-    min_sentence: int = 13
-    turn_timeout: float = 300.0
-    url_life: float | None = None
-    history: int = 20
 
 
 class RunIds(dict[str, str]):
@@ -102,11 +104,15 @@ class Turns:
         graphs: GraphShelf,
         models: ChatModels,
         voices: Voices,
+        memories: MemoryShelf,
+        uploads: Uploads,
         clock: Clock,
         ids: Ids,
         rules: TurnRules,
     ) -> None:
         self._store = store
+        self._uploads = uploads
+        self._memories = memories
         self._history = history
         self._graphs = graphs
         self._models = models
@@ -114,41 +120,29 @@ class Turns:
         self._clock = clock
         self._ids = ids
         self._rules = rules
-        self._remembered = lru_cache(REMEMBERED)(_as_messages)
+        self._kept = lru_cache(REMEMBERED)(self._make_messages)
+        self._numbers = count()
         self._threads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def admit(self, ask: SendMsg, revision: Revision) -> Space | Refusal:
-        """The space that answers, or why none does."""
-        if revision.account == "api_key":
-            found = await self._store.by_key(ask.account)
-            if found is None:
-                return Refusal(KEY_UNKNOWN)
-            space, key = found
-            return space if key.usable else Refusal(KEY_UNUSABLE)
-        if revision.account == "org_id":
-            named = await self._store.by_org(ask.account)
-            if named is not None:
-                return named
-        return await self._store.default()
-
-    async def run(self, ask: SendMsg, space: Space, revision: Revision, caller: Caller) -> AsyncGenerator[Frame, None]:
-        """The frames of one turn, in order."""
+    async def run(
+        self, ask: SendMsg, space: Space, revision: Revision, caller: Caller, *, image: Image | None = None
+    ) -> AsyncGenerator[Frame, None]:
+        """The frames of one turn, in order. `image` is the upload that the request names."""
         now = self._clock.time()
-        marked = self._rules.som_eom
         facts = TurnFacts(
             connection_id=caller.connection_id,
             room_uid=ask.room_uid,
             stream_uid=self._ids.base62(25),
-            c_at=str(round(now, 6)),
+            c_at=epoch_text(now),
             return_voice=space.return_voice if ask.return_voice is None else ask.return_voice,
             is_stream=ask.stream,
             scene_number=revision.default_scene if ask.scene_number is None else ask.scene_number,
-            som=SOM if marked else "",
-            eom=EOM if marked else "",
+            som=self._rules.som,
+            eom=self._rules.eom,
             client_num=caller.client_num,
             run_ids=RunIds(self._ids),
         )
-        turn = _Turn(self, ask, space, revision, facts, caller, began=int(now * 1e9))
+        turn = _Turn(self, ask, space, revision, facts, caller, image, began=int(now * 1e9))
         shows = revision.renders
         async with aclosing(turn.steps()) as steps:
             async for step in steps:
@@ -156,6 +150,16 @@ class Turns:
                 if show is not None:
                     for frame in show(step, facts):
                         yield frame
+
+    def _messages(self, turn: Turn) -> tuple[AnyMessage, ...]:
+        """An earlier turn as the model is told it; those of ordinary length are kept ready."""
+        ordinary = len(turn.msg or "") + len(turn.reply) <= REMEMBERED_LENGTH
+        return self._kept(turn) if ordinary else self._make_messages(turn)
+
+    def _make_messages(self, turn: Turn) -> tuple[AnyMessage, ...]:
+        number = next(self._numbers)  # an id of their own keeps LangGraph from making some up for each run
+        reply = AIMessage(turn.reply, id=f"{number}-reply")
+        return (reply,) if turn.msg is None else (HumanMessage(turn.msg, id=f"{number}-msg"), reply)
 
 
 class _Turn:
@@ -169,10 +173,12 @@ class _Turn:
         revision: Revision,
         facts: TurnFacts,
         caller: Caller,
+        image: Image | None,
         *,
         began: int,
     ) -> None:
         self._in = turns
+        self._image = image
         self._ask = ask
         self._space = space
         self._revision = revision
@@ -182,12 +188,25 @@ class _Turn:
         self._charged = False
         self._language = ask.language or space.language
         splits = space.sentence_mode and (revision.sent_uid_length is not None or not revision.raw_events)
-        self._reply = ReplySteps(
-            revision,
-            sentences=SentenceSplitter(turns._rules.min_sentence) if splits else None,
-            stream=ask.stream,
-            run_ids=facts.run_ids,
-            make_uid=turns._ids.base62,
+        self._memories: Memories
+        self._detector: HotwordDetector | None = None
+        self._splitter = SentenceSplitter(turns._rules.min_sentence) if splits else None
+        self._said_to_model: list[AnyMessage] = []
+        self._offered: list[Choice] | None = None
+        self._thread: RoomThread | None = None
+        self._paying = asyncio.Lock()
+
+    def _new_reply(self, window: RoomWindow) -> ReplySteps:
+        if self._revision.has_hotwords and len(self._memories.book):
+            self._detector = self._memories.book.detector(window.fired)
+        return ReplySteps(
+            self._revision,
+            sentences=self._splitter,
+            hotwords=self._detector,
+            dictionaries=self._memories.dictionaries,
+            stream=self._ask.stream,
+            run_ids=self._facts.run_ids,
+            make_uid=self._in._ids.base62,
         )
 
     async def steps(self) -> AsyncGenerator[Step, None]:
@@ -199,13 +218,16 @@ class _Turn:
             window = await self._in._history.window(space.uid, ask.room_uid)
         except StoreFailure as failure:
             log.error("history of room %s cannot be read: %s", ask.room_uid, failure)
-            yield Failed(str(failure))
+            yield Failed(NOT_READ)
+            yield ThinkEnded()
             yield Ended()
             return
         self._facts.saved_turns = window.saved
         yield HistoryReplayed()
         yield MemorySought()
-        yield MemoryFound(0)
+        self._memories = await self._in._memories.of(space)
+        yield MemoryFound(len(self._memories.book))
+        self._reply = self._new_reply(window)
         yield ThinkStarted()
         try:
             last: Step | None = None
@@ -218,10 +240,16 @@ class _Turn:
             await self._settle()
             if last is not None:
                 yield last
-        except Exception as error:  # noqa: BLE001 - a graph or a model may raise anything; the wire tells it inside the flow
+        except Exception as error:  # noqa: BLE001 - a graph or a model may raise anything; the wire tells it in the flow
             await self._give_back()
             yield Failed(self._tell(error))
+            yield ThinkEnded()
+            yield Ended()
+            return
         yield ThinkEnded()
+        if ask.use_choices:
+            yield ChoicesStarted()
+            yield ChoicesEnded(await self._choices(), ask.use_choices)
         yield Ended()
 
     def _answer(self, window: RoomWindow) -> AsyncGenerator[Step, None]:
@@ -243,32 +271,42 @@ class _Turn:
         reply = self._reply
         raw = self._revision.raw_events
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(asyncio.timeout(self._in._rules.turn_timeout))
             graph = self._in._graphs.get(self._space.graph)
-            messages, config, options = await self._input(graph, window, stack)
-            happenings = await stack.enter_async_context(aclosing(run_graph(graph, messages, config, **options)))
-            async for happening in happenings:
-                if type(happening) is AgentToken:
-                    for step in reply.token(happening.text, happening.run_id, happening.parent_ids, happening.tags):
+            graph, messages, config = await self._input(graph, window, stack)
+            running = await stack.enter_async_context(aclosing(run_graph(graph, messages, config, events=raw)))
+            limited = within(self._in._rules.turn_timeout, running)
+            happenings = await stack.enter_async_context(aclosing(limited))
+            try:
+                async for happening in happenings:
+                    if type(happening) is AgentToken:
+                        for step in reply.token(happening.text, happening.run_id, happening.parent_ids, happening.tags):
+                            yield step
+                    elif isinstance(happening, AgentEvent):
+                        yield reply.event(
+                            happening.event, happening.run_id, happening.parent_ids, happening.tags, happening.data
+                        )
+                    elif isinstance(happening, AgentOffer):
+                        self._offered = from_graph(happening.choices)
+                    else:
+                        for step in reply.message_end():
+                            yield step
+            except Exception:
+                for step in reply.message_end():  # what the splitter held was said before the failure
+                    if not isinstance(step, SentenceEnd):
                         yield step
-                elif isinstance(happening, AgentMessageEnd):
-                    for step in reply.message_end():
-                        yield step
-                elif raw and not isinstance(happening, AgentToken):
-                    yield reply.event(
-                        happening.event, happening.run_id, happening.parent_ids, happening.tags, happening.data
-                    )
+                raise
             for step in reply.end():
                 yield step
 
     async def _input(
         self, graph: Graph, window: RoomWindow, stack: AsyncExitStack
-    ) -> tuple[list[Any], RunnableConfig, dict[str, Any]]:
-        """The graph's messages, its config and the options of the run."""
+    ) -> tuple[Graph, list[AnyMessage], RunnableConfig]:
+        """The graph to run (a remembering one on its room's thread), its messages and its config."""
         ask, space = self._ask, self._space
         turns = () if ask.no_history else window.turns
         prompt, told = fill(
-            space.prompt,
+            scene_prompt(space, self._facts.scene_number),
+            long_term=self._memories.long_term,
             visitor_name=ask.visitor_name,
             turns=[(turn.msg, turn.reply) for turn in turns],
             language=ask.language,
@@ -285,49 +323,69 @@ class _Turn:
                 "space": space.uid,
             },
         }
-        options: dict[str, Any] = {}
         earlier = () if told else turns
         if self._in._graphs.remembers(graph):
-            options["durability"] = "exit"
-            thread = f"{space.uid}/{ask.room_uid}"
-            if ask.no_save or ask.no_history:
-                thread = f"{thread}/{self._in._ids.base62(25)}"
-            else:
+            thread_id = f"{space.uid}/{ask.room_uid}"
+            lock = self._in._threads.setdefault(thread_id, asyncio.Lock())
+            await stack.enter_async_context(lock)
+            thread = RoomThread(graph, thread_id)
+            graph = thread.graph
+            configurable["thread_id"] = thread_id
+            if not ask.no_history:
+                await thread.recall()
                 earlier = ()
-                lock = self._in._threads.setdefault(thread, asyncio.Lock())
-                await stack.enter_async_context(lock)
-            configurable["thread_id"] = thread
-        said = [message for turn in earlier for message in self._in._remembered(turn)]
-        return conversation(prompt, said, ask.msg), {"configurable": configurable}, options
+                if not ask.no_save:
+                    self._thread = thread
+        said = [message for turn in earlier for message in self._in._messages(turn)]
+        picture = None if self._image is None else await self._in._uploads.data_url(self._image)
+        self._said_to_model = conversation(prompt, said, ask.msg, picture)
+        return graph, self._said_to_model, {"configurable": configurable}
 
     async def _open_model(self) -> BaseChatModel:
         """Called by the graph when it wants its model: the moment the space has to be able to pay."""
         await self._pay()
+        return self._in._models.open(self._space.model, self._ask.model, self._reply_ask())
+
+    def _reply_ask(self) -> ReplyAsk:
         ask, space = self._ask, self._space
-        return self._in._models.open(
-            space.model,
-            ask.model,
-            ReplyAsk(
-                msg=ask.msg,
-                space=space.uid,
-                room_uid=ask.room_uid,
-                user_id=ask.user_id,
-                language=self._language,
-                model=ask.model or space.model,
-                scene_number=self._facts.scene_number,
-                filename=ask.filename,
-                visitor_name=ask.visitor_name,
-                turn=self._facts.saved_turns + 1,
-            ),
+        return ReplyAsk(
+            msg=ask.msg,
+            space=space.uid,
+            room_uid=ask.room_uid,
+            user_id=ask.user_id,
+            language=self._language,
+            model=ask.model or space.model,
+            scene_number=self._facts.scene_number,
+            filename=ask.filename,
+            visitor_name=ask.visitor_name,
+            turn=self._facts.saved_turns + 1,
         )
 
+    async def _choices(self) -> list[dict[str, str]]:
+        """What the user may say next; none, and a log line, if that fails: the turn itself is done."""
+        asked = self._ask.use_choices
+        try:
+            found = self._offered or await self._in._models.choices(
+                self._space.model,
+                self._ask.model,
+                self._reply_ask(),
+                [*self._said_to_model, AIMessage(self._reply.text)],
+                asked,
+            )
+        except Exception as error:  # noqa: BLE001 - a real model may raise anything
+            about = {"connection_id": self._caller.connection_id, "room_uid": self._ask.room_uid}
+            log.warning("no choices: %s", self._in._models.tell(error), extra=about)
+            return []
+        return [{"text": choice.text, "tone": choice.tone} for choice in found[:asked]]
+
     async def _pay(self) -> None:
-        if self._charged:
-            return
-        charge = await self._in._store.charge(self._space.uid, self._space.credit_per_turn)
-        if not charge.ok:
-            raise NoCredit(NO_CREDIT.format(balance=charge.balance))
-        self._charged = True
+        async with self._paying:  # a graph may ask for the model in several nodes at once
+            if self._charged:
+                return
+            charge = await self._in._store.charge(self._space.uid, self._space.credit_per_turn)
+            if not charge.ok:
+                raise NoCredit(NO_CREDIT.format(balance=charge.balance))
+            self._charged = True
 
     async def _give_back(self) -> None:
         if self._charged and self._space.credit_per_turn:
@@ -353,8 +411,11 @@ class _Turn:
             scene_number=ask.scene_number,
             revision=self._revision.id,
             cost=self._space.credit_per_turn,
+            hotwords=() if self._detector is None else tuple(self._detector.fired),
         )
         await self._in._history.save(self._space.uid, ask.room_uid, turn)
+        if self._thread is not None:
+            await self._thread.keep()
 
     def _tell(self, error: Exception) -> str:
         """The text that the client gets for a failure, and the log line for us."""
@@ -362,8 +423,8 @@ class _Turn:
         if isinstance(error, NoCredit):
             log.info("no credit in space %s", self._space.uid, extra=about)
             return str(error)
-        if type(error) is TimeoutError:
-            log.warning("turn took longer than %s s", self._in._rules.turn_timeout, extra=about)
+        if isinstance(error, TimeUp):
+            log.warning("turn %s", error, extra=about)
             return TIMED_OUT
         if isinstance(error, StoreFailure):
             log.error("turn not saved: %s", error, extra=about)
@@ -372,9 +433,3 @@ class _Turn:
         told = self._in._models.tell(error)
         log.warning("turn failed: %s", told, extra=about, exc_info=not expected)
         return told
-
-
-def _as_messages(turn: Turn) -> tuple[AnyMessage, ...]:
-    """An earlier turn as the model is told it. The ids keep LangGraph from making some up for each run."""
-    reply = AIMessage(turn.reply, id=f"{turn.began}-reply")
-    return (reply,) if turn.msg is None else (HumanMessage(turn.msg, id=f"{turn.began}-msg"), reply)

@@ -24,6 +24,18 @@ READ_AHEAD = 512
 """Steps that may be read before the socket has taken them."""
 
 
+PATIENCE = 60.0
+"""Seconds that a finished sentence waits for its voice (the speaker's own time-outs end a hanging engine earlier)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A voice that can be fetched; `seconds` is a multiple of 0.024."""
+
+    url: str
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     error: Exception
@@ -38,6 +50,34 @@ class Voices:
     def __init__(self, speaker: Speaker, library: VoiceLibrary) -> None:
         self._speaker = speaker
         self._library = library
+
+    async def speak(
+        self,
+        text: str,
+        *,
+        room_uid: str,
+        name: str,
+        language: str,
+        url_base: str,
+        life: float,
+        connection_id: str,
+    ) -> Spoken | None:
+        """Speaks one text into the voice file `name`; None, and a log line that says why, if it cannot be spoken."""
+        try:
+            speech = await self._speaker.say(text.strip(), language)
+            expires = await self._library.put(room_uid, name, speech.audio, life=life)
+            url = await self._library.url(url_base, room_uid, name, expires)
+        except (VoiceFailure, OSError) as failure:
+            about = {
+                "event": "voice_failed",
+                "connection_id": connection_id,
+                "room_uid": room_uid,
+                "sent_uid": name,
+                "reason": str(failure),
+            }
+            log.warning("no voice for sentence %s: %s", name, failure, extra=about)
+            return None
+        return Spoken(url, speech.seconds)
 
     async def follow(
         self,
@@ -55,33 +95,29 @@ class Voices:
         Closing the iterator stops the reading and the voices.
         """
         queue: asyncio.Queue[object] = asyncio.Queue(READ_AHEAD)
-        jobs: set[asyncio.Task[VoiceStep | None]] = set()
+        jobs: set[asyncio.Task[Spoken | None]] = set()
 
-        async def speak(sentence: SentenceEnd) -> VoiceStep | None:
-            try:
-                speech = await self._speaker.say(sentence.text.strip(), language)
-                expires = await self._library.put(room_uid, sentence.sent_uid, speech.audio, life=life)
-                url = await self._library.url(url_base, room_uid, sentence.sent_uid, expires)
-            except (VoiceFailure, OSError) as failure:
-                about = {
-                    "event": "voice_failed",
-                    "connection_id": connection_id,
-                    "room_uid": room_uid,
-                    "sent_uid": sentence.sent_uid,
-                    "reason": str(failure),
-                }
-                log.warning("no voice for sentence %s: %s", sentence.sent_uid, failure, extra=about)
-                return None
-            return VoiceStep(sentence.text, sentence.sent_uid, url, speech.seconds)
+        def speak(sentence: SentenceEnd) -> asyncio.Task[Spoken | None]:
+            return asyncio.create_task(
+                self.speak(
+                    sentence.text,
+                    room_uid=room_uid,
+                    name=sentence.sent_uid,
+                    language=language,
+                    url_base=url_base,
+                    life=life,
+                    connection_id=connection_id,
+                )
+            )
 
         async def read() -> None:
             try:
                 async with aclosing(steps):
                     async for step in steps:
                         if isinstance(step, SentenceEnd):
-                            job = asyncio.create_task(speak(step))
+                            job = speak(step)
                             jobs.add(job)
-                            await queue.put(job)
+                            await queue.put((step, job))
                         else:
                             await queue.put(step)
                 await queue.put(_END)
@@ -91,11 +127,17 @@ class Voices:
         reader = asyncio.create_task(read())
         try:
             while (item := await queue.get()) is not _END:
-                if isinstance(item, asyncio.Task):
-                    voice = await item
-                    jobs.discard(item)
-                    if voice is not None:
-                        yield voice
+                if isinstance(item, tuple):
+                    sentence, job = item
+                    done, _ = await asyncio.wait({job}, timeout=PATIENCE)
+                    jobs.discard(job)
+                    if not done:
+                        job.cancel()
+                        log.warning("no voice for sentence %s within %g s", sentence.sent_uid, PATIENCE)
+                        continue
+                    spoken = job.result()
+                    if spoken is not None:
+                        yield VoiceStep(sentence.text, sentence.sent_uid, spoken.url, spoken.seconds)
                 elif isinstance(item, _Failure):
                     raise item.error
                 elif isinstance(item, Step):

@@ -123,3 +123,30 @@ async def test_the_worked_example_calls_its_tool(
 async def test_a_space_that_names_an_unknown_graph_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no graph named 'nowhere'"), server(tmp_path, "nowhere"):
         pass
+
+
+@pytest.mark.parametrize("revision", ["2024-08-26", "2024-08-27", "2024-11-13"])
+async def test_a_scripted_reply_calls_tools_first(tmp_path: Path, revision: str) -> None:
+    root = Path(__file__).parents[2]
+    listing = tmp_path / "langgraph.json"
+    listing.write_text(json.dumps({"graphs": {"arithmetic": f"{root}/graphs/arithmetic.py:graph"}}))
+    calls = [{"name": "add", "args": {"a": 2, "b": 3}}, {"name": "multiply", "args": {"a": 2, "b": 3}}]
+    replies: list[Json] = [{"when": {"msg": "계산"}, "tool_calls": calls, "reply": "다섯과 여섯입니다."}]
+    fixtures = write_fixtures(tmp_path / "fixtures", replies=replies, space={"graph": "arithmetic"})
+    with LiveServer(tmp_path / "data", fixtures=fixtures, agent={"graphs": listing}) as live:
+        async with talk(live, revision=revision) as peer:
+            frames = await peer.turn(sendmsg("계산"))
+    chunks = [frame["data"]["chunk"] for frame in frames if frame.get("event") == "on_chat_model_stream"]
+    assert "".join(chunk["content"] for chunk in chunks) == "다섯과 여섯입니다."
+    called = [call["name"] for chunk in chunks for call in chunk.get("tool_call_chunks", [])]
+    tools = [frame for frame in frames if frame.get("event", "").startswith("on_tool")]
+    if revision < "2024-10":
+        assert called == ["add", "multiply"]
+        assert sorted(tool["event"] for tool in tools) == ["on_tool_end"] * 2 + ["on_tool_start"] * 2
+        assert all(list(tool) == ["event", "data", "run_id", "parent_ids", "tags"] for tool in tools)
+        steps = {tag for frame in frames for tag in frame.get("tags", []) if tag.startswith("graph:step:")}
+        assert steps == {f"graph:step:{number}" for number in range(4)}
+    else:
+        assert not called
+        assert not tools
+    assert frames[-1]["status"] == "END"

@@ -21,6 +21,10 @@ STORED_SOUGHT = "저장된 메모리를 찾고 있습니다."
 STORED_FOUND = "저장된 메모리를 찾았습니다. 핫워드 수신으로 설정된 메모리는 총 {count}개 입니다."
 THINK_STARTED = "생각을 시작합니다."
 THINK_ENDED = "생각이 끝났습니다."
+NO_CREDIT = "현재 크레딧은 {balance} 입니다. 크레딧이 100원 이상 필요합니다."
+HOTWORD = '핫워드 "{word}"가 감지되었습니다.'
+CHOICES_STARTED = "선택지 구성을 시작합니다."
+CHOICES_ENDED = "선택지 구성을 종료합니다."
 
 
 def voice_length(seconds: float) -> int | float:

@@ -6,8 +6,11 @@ from typing import Any
 
 from app.chldo import frames as f
 from app.chldo.renders import (
+    CHOICES_ENDED,
+    CHOICES_STARTED,
     HISTORY_REPLAYED,
     HISTORY_SOUGHT,
+    HOTWORD,
     STORED_FOUND,
     STORED_SOUGHT,
     THINK_ENDED,
@@ -17,12 +20,19 @@ from app.chldo.renders import (
     failed,
     voice_length,
 )
-from app.chldo.renders.first import assistant
+from app.chldo.renders.first import assistant, greeting_voice
 from app.chldo.steps import (
+    ChoicesEnded,
+    ChoicesStarted,
     Ended,
     Failed,
+    Greeted,
+    GreetingStarted,
+    GreetingVoice,
     HistoryReplayed,
     HistorySought,
+    HotwordDetected,
+    MemoryDict,
     MemoryFound,
     MemorySought,
     ReplyStep,
@@ -36,7 +46,7 @@ from app.chldo.steps import (
 )
 
 
-def start_r6(step: Started, t: TurnFacts) -> Frames:
+def start_r6(step: Started | GreetingStarted, t: TurnFacts) -> Frames:
     return (
         f.StartR6(
             "START", t.connection_id, t.room_uid, t.stream_uid, t.som, t.is_stream, t.c_at, t.return_voice, "info"
@@ -90,7 +100,7 @@ def voice_r6(step: VoiceStep, t: TurnFacts) -> Frames:
     )
 
 
-def start_r7(step: Started, t: TurnFacts) -> Frames:
+def start_r7(step: Started | GreetingStarted, t: TurnFacts) -> Frames:
     return (
         f.StartR7(
             "START",
@@ -195,6 +205,59 @@ def voice_r8(step: VoiceStep, t: TurnFacts) -> Frames:
     )
 
 
+# -- hotwords, greeting, choices ---------------------------------------------------------------------------------------
+
+
+def hotword_r6(step: HotwordDetected, t: TurnFacts) -> Frames:
+    return (_hotword_r6("hotword_detected", HOTWORD.format(word=step.word), step.word, step.uid, "info", t),)
+
+
+def memory_dict_r6(step: MemoryDict, t: TurnFacts) -> Frames:
+    return (_hotword_r6("memory_dict", step.text, step.word, step.uid, "hotword", t),)
+
+
+def _hotword_r6(status: str, msg: str, word: str, uid: str, msgtype: str, t: TurnFacts) -> f.Frame:
+    return f.HotwordR6(status, t.connection_id, t.stream_uid, t.room_uid, msg, word, uid, t.is_stream, msgtype)
+
+
+def hotword_r7(step: HotwordDetected, t: TurnFacts) -> Frames:
+    return (_hotword_r7("hotword_detected", HOTWORD.format(word=step.word), step.word, step.uid, "info", t),)
+
+
+def memory_dict_r7(step: MemoryDict, t: TurnFacts) -> Frames:
+    return (_hotword_r7("memory_dict", step.text, step.word, step.uid, "hotword", t),)
+
+
+def _hotword_r7(status: str, msg: str, word: str, uid: str, msgtype: str, t: TurnFacts) -> f.Frame:
+    return f.HotwordR7(
+        status, t.connection_id, t.stream_uid, t.scene_number, t.room_uid, msg, word, uid, t.is_stream, msgtype
+    )
+
+
+def greeted_r6(step: Greeted, t: TurnFacts) -> Frames:
+    return _notice_r6("greeting", step.text)(step, t)
+
+
+def greeted_r7(step: Greeted, t: TurnFacts) -> Frames:
+    return _notice_r7("greeting", step.text)(step, t)
+
+
+def choices_r9(step: ChoicesEnded, t: TurnFacts) -> Frames:
+    return (
+        f.ChoicesR9(
+            t.connection_id,
+            t.stream_uid,
+            step.choices,
+            t.room_uid,
+            t.is_stream,
+            "choices",
+            step.asked,
+            CHOICES_ENDED,
+            "info_choices",
+        ),
+    )
+
+
 R6: dict[type[Step], Render] = {
     Started: start_r6,
     HistorySought: _notice_r6("history", HISTORY_SOUGHT),
@@ -205,6 +268,11 @@ R6: dict[type[Step], Render] = {
     TokenStep: token_r6,
     ReplyStep: reply_r6,
     VoiceStep: voice_r6,
+    HotwordDetected: hotword_r6,
+    MemoryDict: memory_dict_r6,
+    GreetingStarted: start_r6,
+    Greeted: greeted_r6,
+    GreetingVoice: greeting_voice,
     Failed: failed,
     ThinkEnded: _notice_r6("think", THINK_ENDED),
     Ended: end_r6,
@@ -219,8 +287,18 @@ R7: dict[type[Step], Render] = {
     TokenStep: token_r7,
     ReplyStep: reply_r7,
     VoiceStep: voice_r7,
+    HotwordDetected: hotword_r7,
+    MemoryDict: memory_dict_r7,
+    GreetingStarted: start_r7,
+    Greeted: greeted_r7,
+    GreetingVoice: greeting_voice,
     Failed: failed,
     ThinkEnded: _notice_r7("think", THINK_ENDED),
     Ended: end_r7,
 }
 R8: dict[type[Step], Render] = {**R7, VoiceStep: voice_r8}
+R9: dict[type[Step], Render] = {
+    **R8,
+    ChoicesStarted: _notice_r7("choices", CHOICES_STARTED),
+    ChoicesEnded: choices_r9,
+}
