@@ -16,6 +16,8 @@ import typer
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
+    from types import FrameType
 
     from app.settings import Settings
 
@@ -134,13 +136,16 @@ def run_server(settings: Settings) -> None:
     except OSError as error:
         fail(_why_not_listen(settings, error))
     server = server_of(app, settings)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn takes the signals over once it runs, and raises them again when it has ended in order: that is a success.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     banner(listener, settings)
-    # uvicorn ends in order on SIGTERM and then raises it again; ended in order is a success.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
     try:
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
     finally:
         listener.close()
     if problems:
@@ -162,15 +167,20 @@ def banner(listener: socket.socket, settings: Settings) -> None:
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     at = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
-    path = "/v1/" if settings.revision == "2023-12-28" else "/v3/"
+    from app.chldo.revisions import REVISIONS
+
+    path = REVISIONS[settings.revision].path
     program = "chldo-emulator" if shutil.which("chldo-emulator") else shlex.quote(sys.argv[0])
+    pasted = (
+        f"  demo key    {DEMO_KEY}",
+        f'  paste this  {program} chat ws://{at}{path} --api-key {DEMO_KEY} -m "안녕하세요"',
+    )
     lines = (
         f"chldo emulator, revision {settings.revision}",
         f"  WebSocket   ws://{at}{path}?room_uid=ROOM&user_uid=USER",
         f"  new room    http://{at}/v3/room/uid/",
         f"  health      http://{at}/_emulator/health",
-        f"  demo key    {DEMO_KEY}",
-        f'  paste this  {program} chat ws://{at}{path} --api-key {DEMO_KEY} -m "안녕하세요"',
+        *(pasted if settings.fixtures is None else ()),
         "",
     )
     print("\n".join(lines), flush=True)
@@ -190,6 +200,21 @@ def chat(
     url: Annotated[str, typer.Argument(help="The server: ws://127.0.0.1:8765/v3/; /v3/ may be left out.")],
     api_key: Annotated[str | None, typer.Option(help="Key of the space.", envvar="CHLDO_API_KEY")] = None,
     message: Annotated[str | None, typer.Option("--message", "-m", help="Send this, print the answer, end.")] = None,
+    greeting: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Ask for this greeting first; only for it if nothing is typed or given."),
+    ] = None,
+    choices: Annotated[
+        int | None, typer.Option(metavar="N", help="Ask for so many choices; at the prompt, a number sends one.")
+    ] = None,
+    scene: Annotated[int | None, typer.Option(metavar="N", help="scene_number, 1 to 7.")] = None,
+    language: Annotated[str | None, typer.Option(metavar="xx", help="Language of the answers: ko, en, id, …")] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Upload this image; every message is sent with it.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="ID", help="Revision to speak, like 2024-10-06; the server's by default.")
+    ] = None,
     room: Annotated[str | None, typer.Option(help="room_uid to talk in; a fresh one by default.")] = None,
     user: Annotated[str | None, typer.Option(help="user_id to talk as; `me` by default.")] = None,
     voice: Annotated[
@@ -199,14 +224,16 @@ def chat(
         Path | None, typer.Option(file_okay=False, help="Save the voices in this folder; asks for them (--voice).")
     ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print every frame as a line of JSON instead.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and what went wrong.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only the answer, its choices and what went wrong.")
+    ] = False,
     timeout: Annotated[float, typer.Option(min=0.01, help="Seconds without a frame before giving up.")] = 60.0,
     org_id: Annotated[str | None, typer.Option(help="Names the space in revision 2024-07-01.")] = None,
 ) -> None:
     """Talk to a chldo server in the terminal: this one, or any other.
 
     Without -m it reads lines, from the terminal or a pipe; Ctrl-D or /quit ends it. The answer goes to standard output,
-    all else to standard error.
+    all else to standard error: statuses, choices, what went wrong.
 
     Exit codes: 0 all well; 1 the server answered with an error; 2 wrong usage; 3 no connection, or it was lost; 4 no
     frame in time; 130 Ctrl-C.
@@ -214,11 +241,30 @@ def chat(
     from app.chat import ChatMisuse, Options, Screen, talk, typed_lines
     from app.emulation.determinism import Ids
 
-    options = Options(url, api_key, org_id, room, user, voice, voice_dir, timeout)
+    options = Options(
+        url,
+        api_key,
+        org_id,
+        room,
+        user,
+        voice,
+        voice_dir,
+        timeout,
+        revision=revision,
+        greeting=greeting,
+        choices=choices,
+        scene=scene,
+        language=language,
+        file=file,
+    )
+    interactive = message is None and sys.stdin.isatty()
     screen = Screen(sys.stdout, sys.stderr, secret=api_key or "", frames=json_lines, quiet=quiet)
-    lines = typed_lines(sys.stdin, screen) if message is None else [message]
+    if message is not None:
+        lines: Iterable[str] = [message]
+    else:
+        lines = typed_lines(sys.stdin, screen) if interactive or greeting is None else []
     try:
-        code = talk(options, lines, screen, Ids(), forgiving=message is None and sys.stdin.isatty())
+        code = talk(options, lines, screen, Ids(), interactive=interactive)
     except ChatMisuse as error:
         fail(str(error))
     raise typer.Exit(code)

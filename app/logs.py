@@ -15,8 +15,11 @@ _SECRETS = (
     (re.compile(r"(?i)(bearer\s+\S{2})\S+"), r"\1…"),
     (re.compile(r"(Signature=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
     (re.compile(r"(://[^:/@\s\"']+:)[^@\s/\"']+@"), r"\1…@"),
+    (re.compile(r"(?i)(\"(?:api_key|org_id|authorization)\"\s*:\s*\"[^\"]{2})[^\"]*"), r"\1…"),
     (re.compile(r"(?i)((?:api_key|token)=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
 )
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127) if code != 9}
 
 
 def redact(text: str) -> str:
@@ -24,6 +27,15 @@ def redact(text: str) -> str:
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text
+
+
+def _redacted(value: object) -> Any:
+    """`value` as JSON can hold it, every text in it redacted."""
+    if isinstance(value, dict):
+        return {str(key): _redacted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))
 
 
 class TextFormatter(logging.Formatter):
@@ -34,6 +46,11 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        # What a client wrote must not begin a line of its own.
+        record.message = record.message.translate(_CONTROLS)
+        return super().formatMessage(record)
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,8 +66,7 @@ class JsonFormatter(logging.Formatter):
         line.update((key, value) for key, value in vars(record).items() if key not in _OWN)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        plain = {key: redact(value) if isinstance(value, str) else value for key, value in line.items()}
-        return json.dumps(plain, ensure_ascii=False, default=lambda value: redact(str(value)))
+        return json.dumps(_redacted(line), ensure_ascii=False)
 
 
 def configure_logs(style: str, level: str) -> None:

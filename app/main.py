@@ -10,11 +10,11 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -22,15 +22,22 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from app.chldo.files import file_routes
 from app.chldo.gateway import Gateway
 from app.chldo.info import info_routes
+from app.chldo.memory import memory_routes
+from app.chldo.proxy import proxy_routes
 from app.chldo.revisions import REVISIONS
 from app.control.health import health_routes
 from app.emulation.determinism import Clock, Ids, RealClock
 from app.settings import Settings, SettingsError, shipped
 
 if TYPE_CHECKING:
+    from app.agent.models import ChatModels
+    from app.chldo.actions import Actions
     from app.chldo.turn import Turns
+    from app.spaces.store import SpaceStore
+    from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
     from app.voice.speech import Speaker
 
@@ -39,17 +46,26 @@ log = logging.getLogger("app")
 READY_TIMEOUT = 60.0
 """Seconds a request waits for the program to be ready."""
 
+STOP_TIMEOUT = 2.5
+"""Seconds that closing everything may take."""
+
 SWEEP_PAUSE = 60.0
 """Seconds between two searches for expired voices."""
 
-_HEAVY = ("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.chldo.turn")
+T = TypeVar("T")
+
+_HEAVY = ("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.chldo.actions")
 
 
 @dataclass(slots=True)
 class Engine:
     """What a turn needs, loaded."""
 
+    actions: Actions
     turns: Turns
+    store: SpaceStore
+    models: ChatModels
+    uploads: Uploads
     library: VoiceLibrary
     speaker: Speaker
 
@@ -67,7 +83,11 @@ class Program:
         self._fatal = fatal
         self._engine: asyncio.Future[Engine] | None = None
         self.gateway = Gateway(
-            revision=settings.revision, settings=settings.v3, clock=clock, ids=ids, turns=self._turns
+            revision=settings.revision,
+            settings=settings.v3,
+            clock=clock,
+            ids=ids,
+            actions=self.part(lambda engine: engine.actions),
         )
 
     async def engine(self) -> Engine | None:
@@ -88,14 +108,14 @@ class Program:
             return None
         return waiting.result()
 
-    async def _turns(self) -> Turns | None:
-        engine = await self.engine()
-        return engine.turns if engine else None
+    def part(self, pick: Callable[[Engine], T]) -> Callable[[], Awaitable[T | None]]:
+        """A way to ask for one part of the engine: the part once it is loaded, None if that takes too long."""
 
-    async def library(self) -> VoiceLibrary | None:
-        """The voices, once loaded."""
-        engine = await self.engine()
-        return engine.library if engine else None
+        async def get() -> T | None:
+            engine = await self.engine()
+            return None if engine is None else pick(engine)
+
+        return get
 
     def report(self) -> dict[str, Any]:
         """Facts for the health page."""
@@ -116,12 +136,19 @@ class Program:
         stop = asyncio.Event()
         boot = asyncio.create_task(self._live(self._engine, stop), name="engine")
         watch = asyncio.create_task(self.gateway.watch(), name="watch")
+        watch.add_done_callback(self._watch_ended)
         try:
             yield
         finally:
             watch.cancel()
             stop.set()
-            await asyncio.gather(boot, watch, return_exceptions=True)
+            if not self._engine.done():
+                boot.cancel()  # a start that still waits for something (a database, say) is given up
+            await asyncio.wait({boot, watch}, timeout=STOP_TIMEOUT)
+
+    def _watch_ended(self, watch: asyncio.Task[None]) -> None:
+        if not watch.cancelled() and (error := watch.exception()) is not None:
+            self._fatal(f"sockets are no longer watched: {error!r}")
 
     async def _live(self, opened: asyncio.Future[Engine], stop: asyncio.Event) -> None:
         """Loads the engine, keeps it until `stop`, closes it."""
@@ -150,12 +177,17 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
     from app.agent.graphs import GraphShelf
     from app.agent.models import SCRIPTED, ChatModels, Upstream
-    from app.chldo.turn import TurnRules, Turns
+    from app.chldo.actions import Actions
+    from app.chldo.greeting import Greetings
+    from app.chldo.memories import MemoryShelf
+    from app.chldo.steps import TurnRules
+    from app.chldo.turn import Turns
     from app.chldo.voices import Voices
     from app.emulation.fixtures import load_fixtures
     from app.spaces.database import Database
     from app.spaces.history import History
     from app.spaces.store import SpaceStore
+    from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
     from app.voice.speech import OpenAISpeech, Speaker
 
@@ -163,8 +195,8 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     await asyncio.to_thread(lambda: settings.data.mkdir(parents=True, exist_ok=True))
 
     library = VoiceLibrary(settings.data / "voices", clock=clock)
-    await library.open()
     stack.push_async_callback(library.close)
+    await library.open()
     voice = settings.voice
     upstream = Upstream(
         api_key=os.environ.get("OPENAI_API_KEY") or None,
@@ -189,22 +221,27 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
         if voice.engine == "openai"
         else None,
     )
-    await speaker.start()
     stack.push_async_callback(speaker.close)
+    await speaker.start()
+
+    uploads = Uploads(settings.data / "uploads", clock=clock, ids=ids)
+    stack.push_async_callback(uploads.close)
+    await uploads.open()
 
     url = settings.store.url.get_secret_value() if settings.store.url else None
     database = Database(url, folder=settings.data)
-    await database.open()
     stack.push_async_callback(database.close)
+    await database.open()
     store = SpaceStore(database, clock=clock)
     await store.seed(fixtures.spaces)
     history = History(database, window=settings.agent.history)
-    await history.start()
     stack.push_async_callback(history.close)
+    await history.start()
 
     models = ChatModels(book=fixtures.replies, clock=clock, upstream=upstream, model=settings.agent.model)
     stack.push_async_callback(models.close)
     listing = settings.agent.graphs or shipped("langgraph.json")
+    await asyncio.to_thread(models.warm)
     graphs = await asyncio.to_thread(GraphShelf, listing)
     named = {seed.space.graph for seed in fixtures.spaces}
     if await asyncio.to_thread(lambda: any(graphs.declares_checkpointer(name) for name in named)):
@@ -221,37 +258,49 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
                 model,
             )
     v3 = settings.v3
+    rules = TurnRules(
+        som_eom=v3.som_eom,
+        min_sentence=v3.min_sentence,
+        turn_timeout=v3.turn_timeout,
+        url_life=v3.url_life,
+        frame_limit=v3.frame_limit,
+    )
+    voices = Voices(speaker, library)
+    memories = MemoryShelf(v3.frame_limit)
     turns = Turns(
         store=store,
         history=history,
         graphs=graphs,
         models=models,
-        voices=Voices(speaker, library),
+        voices=voices,
+        memories=memories,
+        uploads=uploads,
         clock=clock,
         ids=ids,
-        rules=TurnRules(
-            som_eom=v3.som_eom, min_sentence=v3.min_sentence, turn_timeout=v3.turn_timeout, url_life=v3.url_life
-        ),
+        rules=rules,
     )
-    sweeper = asyncio.create_task(_sweep(library, clock), name="sweep")
+    greetings = Greetings(voices=voices, memories=memories, clock=clock, ids=ids, rules=rules)
+    actions = Actions(store=store, uploads=uploads, turns=turns, greetings=greetings)
+    sweeper = asyncio.create_task(_sweep(library, uploads, clock), name="sweep")
 
     async def stop_sweeping() -> None:
         sweeper.cancel()
         await asyncio.gather(sweeper, return_exceptions=True)
 
     stack.push_async_callback(stop_sweeping)
-    return Engine(turns, library, speaker)
+    return Engine(actions, turns, store, models, uploads, library, speaker)
 
 
-async def _sweep(library: VoiceLibrary, clock: Clock) -> None:
+async def _sweep(library: VoiceLibrary, uploads: Uploads, clock: Clock) -> None:
     """Deletes expired voices now and then."""
     while True:
         try:
             gone = await library.sweep()
+            await uploads.sweep()
             if gone:
                 log.info("deleted %d expired voices", gone)
-        except OSError as error:
-            log.warning("expired voices cannot be deleted: %s", error)
+        except Exception:
+            log.exception("expired voices cannot be deleted")
         await clock.sleep(SWEEP_PAUSE)
 
 
@@ -305,10 +354,15 @@ def create_app(
         allow_origins=[origin.strip() for origin in settings.cors.split(",") if origin.strip()],
         allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["Accept-Ranges", "Content-Length", "Content-Range"],
+        expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
     )
     app.include_router(health_routes(program.report))
-    app.include_router(info_routes(ids, program.library))
+    app.include_router(info_routes(ids, program.part(lambda engine: engine.library)))
+    store = program.part(lambda engine: engine.store)
+    uploads = program.part(lambda engine: engine.uploads)
+    app.include_router(file_routes(ids, uploads, store, url_base=settings.v3.url_base))
+    app.include_router(memory_routes(store))
+    app.include_router(proxy_routes(program.engine, program.clock, ids, timeout=settings.v3.turn_timeout))
     for path in ("/v1", "/v1/", "/v3", "/v3/", "/v4", "/v4/"):
         app.sockets[path] = program.gateway
     return app

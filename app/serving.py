@@ -11,13 +11,16 @@ import asyncio
 import gc
 import socket
 import sys
+from asyncio import BaseTransport
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import Frame
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -27,6 +30,9 @@ LINGER = 2.0
 not lost to a reset.
 """
 
+
+REQUEST_TIMEOUT = 10.0
+"""Seconds from a connection to the end of its first request's headers."""
 
 GATHER = 0.004
 """Seconds between two writes to one socket. A frame after a quiet moment goes out at once; those of a burst go out
@@ -48,7 +54,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         text = message.get("text")
-        if text is None or self.close_sent or not self.handshake_complete or self.transport.is_closing():
+        if text is not None and self.close_sent:
+            raise ClientDisconnected
+        if text is None or not self.handshake_complete or self.transport.is_closing():
+            if message["type"] == "websocket.close":
+                self._guard()
             await super().send(message)
             return
         if not self.writable.is_set():
@@ -81,6 +91,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if output and not self.transport.is_closing():
             self.transport.write(b"".join(output))
 
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.conn.debug = False  # its debug log shows whole frames, and keys with them
+
     def data_received(self, data: bytes) -> None:
         self._written_at = 0.0  # what answers the client goes out at once
         super().data_received(data)
@@ -93,19 +107,51 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
+        self._guard()
         self.close_timer = self.loop.call_later(LINGER, self.transport.close)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
 
+    def handle_close(self, event: Frame) -> None:
+        self._guard()
+        super().handle_close(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            if self.writable.is_set():
+                self.transport.resume_reading()
+        return message
+
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._stalled is None:
-            self._stalled = self.loop.call_later(self.send_timeout, self.transport.abort)
+        self.transport.pause_reading()  # or a client that only sends pings makes us keep all their pongs
+        self._guard()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._calm()
+        if not self.transport.is_closing():
+            self._calm()
+            if not self.read_paused:
+                self.transport.resume_reading()
+
+    def _guard(self) -> None:
+        """From now on the client has `send_timeout` seconds to take what is waiting for it."""
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.send_timeout, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._calm()
@@ -120,6 +166,31 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._stalled = None
 
 
+class RequestProtocol(HttpToolsProtocol):
+    """One HTTP connection: its first request has to come in time (uvicorn's own time-out begins after the first
+    answer).
+    """
+
+    _first: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._first = self.loop.call_later(REQUEST_TIMEOUT, transport.close)
+
+    def on_headers_complete(self) -> None:
+        self._arrived()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._arrived()
+        super().connection_lost(exc)
+
+    def _arrived(self) -> None:
+        if self._first is not None:
+            self._first.cancel()
+            self._first = None
+
+
 def server_of(app: Any, settings: Settings) -> uvicorn.Server:
     """A uvicorn server for `app`, not yet running."""
     v3 = settings.v3
@@ -129,7 +200,7 @@ def server_of(app: Any, settings: Settings) -> uvicorn.Server:
         host=settings.host,
         port=settings.port,
         loop="auto",
-        http="auto",
+        http=RequestProtocol,
         ws=protocol,
         ws_max_size=cast(int, (v3.message_limit, v3.frame_limit)),
         ws_per_message_deflate=v3.compression,
@@ -164,7 +235,7 @@ def keep_loaded() -> None:
 def listen(host: str, port: int) -> socket.socket:
     """A bound, listening socket; port 0 takes a free one. Raises OSError if the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle's delay on
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))

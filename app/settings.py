@@ -18,6 +18,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
 PREFIX = "CHLDO_"
 
@@ -142,6 +143,8 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
         return Settings(**{"toml": table} | {key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         raise SettingsError(_first_line(error, given, table)) from None
+    except UnreadableSettings as error:
+        raise SettingsError(str(error).partition("\n")[0]) from None
 
 
 def _read_toml(config: Path) -> dict[str, Any]:
@@ -164,7 +167,8 @@ def _first_line(error: ValidationError, given: dict[str, Any], table: dict[str, 
     else:
         source = ".".join(path)
     message = first["msg"].removeprefix("Value error, ")
-    shown = "" if first["type"] == "extra_forbidden" else f" (got {first['input']!r})"
+    secret = path[0] == "store"  # a URL with a password
+    shown = "" if secret or first["type"] == "extra_forbidden" else f" (got {first['input']!r})"
     if first["type"] == "extra_forbidden":
         message = "unknown setting"
     return f"{source}: {message}{shown}"

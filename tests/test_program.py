@@ -108,6 +108,47 @@ async def test_a_signal_ends_everything_within_three_seconds(tmp_path: Path, num
         assert not alive
 
 
+def test_a_signal_right_after_the_banner_is_heard(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        program("serve", "--port", "0", "--data", str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        env=environment(),
+    )
+    assert process.stdout is not None
+    next(line for line in process.stdout if "paste this" in line)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_signal_while_the_database_does_not_answer_is_heard_in_time(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/d"
+        process = subprocess.Popen(
+            program("serve", "--port", "0", "--data", str(tmp_path)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(CHLDO_STORE_URL=url),
+        )
+        peer, _ = silent.accept()
+        process.send_signal(signal.SIGTERM)
+        try:
+            began = time.monotonic()
+            process.wait(10)
+            assert time.monotonic() - began < 4
+        finally:
+            process.kill()
+            process.wait()
+            peer.close()
+
+
 async def test_a_killed_server_leaves_no_worker(tmp_path: Path) -> None:
     with running(tmp_path) as (process, address):
         async with connect(address) as websocket:
@@ -146,6 +187,8 @@ def test_a_data_folder_without_permission_is_one_line(tmp_path: Path) -> None:
     [
         (("--revision", "2025-01-01"), {}, "revision: must be one of 2023-12-28, "),
         (("--port", "99999"), {}, "--port: Input should be less than or equal to 65535"),
+        ((), {"CHLDO_V3": "notjson"}, "v3"),
+        ((), {"CHLDO_STORE_URL": '["postgresql://u:geheim@h/d"]'}, "cannot start: "),
         ((), {"CHLDO_VOICE_ENGINE": "loud"}, "CHLDO_VOICE_ENGINE: Input should be"),
         ((), {"CHLDO_STORE_URL": "postgresql://u:geheim@127.0.0.1:9/none"}, "cannot start: "),
         (("--fixtures", "nowhere"), {}, "cannot start: "),

@@ -4,6 +4,7 @@ cannot be bent.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
@@ -127,10 +128,27 @@ async def test_a_voice_lasts_as_long_as_the_revision_says(server: LiveServer, re
     assert life - 1 <= expires - float(frames[0]["cAt"]) <= life + 20
 
 
-async def test_the_next_tokens_are_read_while_a_sentence_is_spoken(server: LiveServer) -> None:
+async def test_the_next_tokens_are_read_while_a_sentence_is_spoken(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker = server.engine.speaker
+    speak = speaker.say
+    asked: list[str] = []
+    second = asyncio.Event()
+
+    async def say(text: str, *args: Any, **options: Any) -> Any:
+        asked.append(text)
+        if len(asked) == 2:
+            second.set()
+        async with asyncio.timeout(10):
+            await second.wait()  # the first voice comes only when the second sentence has been read
+        return await speak(text, *args, **options)
+
+    monkeypatch.setattr(speaker, "say", say)
     frames = await spoken(server, "slow")
     assert [frame["msg"] for frame in frames if frame["status"] == "stream"] == SLOW["tokens"]
     assert len(voices(frames)) == 2
+    assert frames.index(voices(frames)[0]) < next(n for n, f in enumerate(frames) if f.get("msg") == " 그리고")
 
 
 async def test_a_sentence_without_words_gets_a_voice_too(server: LiveServer) -> None:
