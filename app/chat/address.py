@@ -31,18 +31,22 @@ class Address:
     """A server, as a URL names it.
 
     `socket`: the WebSocket URL without its query. `http`: the base of plain requests, no slash at its end.
-    `flat`: revision 2023-12-28 is spoken there. `local`: on this machine, so no proxy leads to it.
+    `revision`: the one that is spoken there, "" if the server chooses. `local`: on this machine, so no proxy leads to
+    it.
     """
 
     socket: str
     query: str
     http: str
-    flat: bool
+    revision: str
     local: bool
 
     @classmethod
-    def of(cls, url: str) -> Address:
-        """Reads a ws, wss, http or https URL; without a path it means /v3/. Raises ChatMisuse."""
+    def of(cls, url: str, revision: str | None = None) -> Address:
+        """Reads a ws, wss, http or https URL; without a path it means /v3/. Raises ChatMisuse.
+
+        `revision` takes the place of the one that the URL asks for.
+        """
         try:
             parts = urlsplit(url.strip())
             host, port = parts.hostname or "", parts.port
@@ -56,15 +60,21 @@ class Address:
         if versioned := _VERSIONED.fullmatch(path):
             prefix, version = versioned.group("prefix", "version")
             path = f"{prefix}/{version}/"
-        revision = parse_qs(parts.query).get("revision", [""])[-1]
+        query = _revised(parts.query, revision) if revision else parts.query
+        asked = parse_qs(query).get("revision", [""])[-1]
         info = SERVICE[1] if host == SERVICE[0] and port is None else parts.netloc
         return cls(
             socket=f"{scheme}://{parts.netloc}{path}",
-            query=parts.query,
+            query=query,
             http=f"{'https' if scheme == 'wss' else 'http'}://{info}{prefix}",
-            flat=revision == _FLAT or (not revision and version == "v1"),
+            revision=asked or (_FLAT if version == "v1" else ""),
             local=_is_loopback(host),
         )
+
+    @property
+    def flat(self) -> bool:
+        """Whether revision 2023-12-28 is spoken there."""
+        return self.revision == _FLAT
 
     def given(self, key: str) -> str | None:
         """A value of the URL's own query."""
@@ -79,6 +89,11 @@ class Address:
     def __str__(self) -> str:
         """For people: no query and no password."""
         return re.sub(r"//[^/]*@", "//", self.socket)
+
+
+def _revised(query: str, revision: str) -> str:
+    others = [part for part in query.split("&") if part and part.partition("=")[0] != "revision"]
+    return "&".join((*others, urlencode({"revision": revision})))
 
 
 def _is_loopback(host: str) -> bool:
@@ -100,24 +115,41 @@ def fresh_room(address: Address) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the fields that every request has. `return_voice` None leaves the choice to the space."""
+    """Who asks, and how: the fields that every request has. None leaves the choice to the server.
+
+    `filename`: an uploaded image that every message is about. `choices`: how many to ask for after every answer.
+    """
 
     room_uid: str
     user: str
     api_key: str = ""
     org_id: str = ""
     return_voice: int | None = None
+    scene: int | None = None
+    language: str | None = None
+    choices: int | None = None
+    filename: str | None = None
     flat: bool = False
 
     def request(self, msg: str) -> str:
         """The text message that asks `msg`."""
-        body: dict[str, object] = {"action": "sendmessage" if self.flat else "sendmsg", "room_uid": self.room_uid}
+        said = msg.encode("utf-8", "replace").decode()
+        return self._body(
+            "sendmessage" if self.flat else "sendmsg", msg=said, filename=self.filename, use_choices=self.choices
+        )
+
+    def greeting(self, number: int) -> str:
+        """The text message that asks for a greeting of the space."""
+        return self._body("greeting", greeting_number=number)
+
+    def _body(self, action: str, **own: object) -> str:
+        body: dict[str, object] = {"action": action, "room_uid": self.room_uid}
         body["user_uid" if self.flat else "user_id"] = self.user
-        body["msg"] = msg.encode("utf-8", "replace").decode()
+        body |= {key: value for key, value in own.items() if value is not None}
         if self.api_key and not self.flat:
             body["api_key"] = self.api_key
         if self.org_id:
             body["org_id"] = self.org_id
-        if self.return_voice is not None:
-            body["return_voice"] = self.return_voice
+        manner = {"return_voice": self.return_voice, "scene_number": self.scene, "language": self.language}
+        body |= {key: value for key, value in manner.items() if value is not None}
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

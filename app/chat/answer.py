@@ -10,7 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-ACTION_HINT = " (the server knows no such action; revision 2023-12-28 is spoken at the path /v1/)"
+ACTION_HINT = (
+    " (the server knows no such action: greetings came with revision 2024-09-11;"
+    " revision 2023-12-28 is spoken at the path /v1/)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,21 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """One choice of what to say next."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wrong:
     """What the server calls an error."""
 
     text: str
 
 
-Event = Said | Told | Spoken | Wrong
+Event = Said | Told | Spoken | Offered | Wrong
 
 
 class Answer:
@@ -91,13 +102,21 @@ class Answer:
             case "END":
                 self.over = True
                 return [Told(status)]
+            case "greeting":
+                return [Said(msg)]
             case "stream":
                 return [Said(msg or _content(frame))]
             case "voice_ready":
                 return [_spoken(frame)]
             case "choices":
-                texts = [_text(choice.get("text")) for choice in _dicts(frame.get("choices"))]
-                return [Told(status, msg), *(Told("choice", f"{n}. {text}") for n, text in enumerate(texts, 1))]
+                choices = [
+                    Offered(text, _text(choice.get("tone")))
+                    for choice in _dicts(frame.get("choices"))
+                    if (text := _text(choice.get("text")))
+                ]
+                return [Told(status, msg), *choices]
+            case "memory_dict":
+                return [Told(status, _readable(msg) or _text(frame.get("hotword_uid")))]
             case _:
                 return [Told(status, msg)]
 
@@ -119,6 +138,14 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _readable(dictionary: str) -> str:
+    """A memory's dictionary, which comes as JSON inside a text, without its escapes."""
+    try:
+        return json.dumps(json.loads(dictionary), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return dictionary
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

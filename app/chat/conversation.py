@@ -64,8 +64,8 @@ class Conversation:
             return Outcome(Exit.LOST, f"cannot connect to {self._address}: {_why_not_open(error)}")
         return None
 
-    async def ask(self, msg: str) -> Outcome | None:
-        """Begins a turn; why not, if it cannot."""
+    async def ask(self, request: str) -> Outcome | None:
+        """Begins a turn with what the asker makes; why not, if it cannot."""
         self._answer = Answer()
         if self._socket is None or self._socket.state is not State.OPEN:
             if failure := await self.connect():
@@ -73,7 +73,7 @@ class Conversation:
             assert self._socket is not None
         try:
             async with asyncio.timeout(self._timeout):
-                await self._socket.send(self._asker.request(msg))
+                await self._socket.send(request)
         except TimeoutError:
             return Outcome(Exit.SILENT, f"the server took no message for {self._timeout:g} s")
         except ConnectionClosed as closed:

@@ -72,6 +72,11 @@ class Screen:
         if not self._quiet:
             self._note(f"{self._dim[0]}{_one_line(f'{status:<12} {text}')}{self._dim[1]}")
 
+    def offered(self, number: int, text: str, tone: str = "") -> None:
+        """A choice of what to say next; `quiet` shows it too, as it was asked for."""
+        if not self.frames:
+            self._note(_one_line(f"{number:>2}. {text}{f' ({tone})' if tone else ''}"))
+
     def wronged(self, text: str) -> None:
         """What the server calls an error."""
         self._note(_one_line(f"error: {text}"))

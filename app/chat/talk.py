@@ -1,33 +1,30 @@
-"""The command itself: lines in, turns out, an exit code.
-
-The event loop lives in a thread of its own, so that the main thread is free for the prompt, the screen and Ctrl-C; it
-asks the loop for one frame after the other. A slow screen thus slows the socket, and nothing piles up between them.
-"""
+"""The command itself: lines in, turns out, an exit code."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Final
 
 from app.chat.address import Address, Asker, ChatMisuse, fresh_room
-from app.chat.answer import Said, Told, Wrong
 from app.chat.conversation import Conversation
-from app.chat.outcome import Exit, Outcome
+from app.chat.dialogue import Dialogue
+from app.chat.loop import LoopThread
+from app.chat.outcome import Exit
 from app.chat.screen import Screen
+from app.chat.upload import Picture, upload
 from app.chat.voices import VoiceShelf
 from app.emulation.determinism import Ids
 
-T = TypeVar("T")
 USER = "me"
+SINCE: Final = {"--file": "2024-08-27", "--greeting": "2024-09-11", "--choices": "2024-11-13"}
+"""The first revision that can do it. One before refuses it, or, worse, does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says. None: not given. `timeout` in seconds."""
+    """What the command line says. None: not given. `timeout` in seconds; `choices`: how many; `file`: an image."""
 
     url: str
     api_key: str | None = None
@@ -37,50 +34,24 @@ class Options:
     voice: bool | None = None
     voice_dir: Path | None = None
     timeout: float = 60.0
+    revision: str | None = None
+    greeting: int | None = None
+    choices: int | None = None
+    scene: int | None = None
+    language: str | None = None
+    file: Path | None = None
 
 
-class LoopThread:
-    """A running event loop beside the main thread."""
+def talk(options: Options, lines: Iterable[str], screen: Screen, ids: Ids, *, interactive: bool = False) -> Exit:
+    """Greets if asked to, then sends each line as a turn; the first failure of the connection ends it.
 
-    def __init__(self) -> None:
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._stay()), name="chat-loop", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    async def _stay(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._leave = asyncio.Event()
-        self._ready.set()
-        await self._leave.wait()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` gives. Ctrl-C meanwhile cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            future.cancel()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._leave.set)
-        self._thread.join()
-
-
-def talk(options: Options, lines: Iterable[str], screen: Screen, ids: Ids, *, forgiving: bool = False) -> Exit:
-    """Sends each line as a turn and shows what comes back; the first failure of the connection ends it.
-
-    An answer with an error frame makes the exit code `REFUSED`, unless `forgiving` (a person at a prompt has seen it).
-    Raises ChatMisuse before anything is sent.
+    An answer with an error frame makes the exit code `REFUSED`, unless `interactive`: a person at a prompt has seen it.
+    Such a person may also type the number of a choice. Raises ChatMisuse before anything is sent.
     """
-    address = Address.of(options.url)
-    if not (options.api_key or options.org_id or address.flat):
-        raise ChatMisuse("no API key: give it with --api-key or in CHLDO_API_KEY")
+    address = Address.of(options.url, options.revision)
+    _check(options, address)
     voices = _shelf(options, address)
+    picture = Picture.of(options.file) if options.file else None
     try:
         asker = Asker(
             room_uid=options.room or address.given("room_uid") or fresh_room(address) or ids.base62(12),
@@ -88,6 +59,10 @@ def talk(options: Options, lines: Iterable[str], screen: Screen, ids: Ids, *, fo
             api_key=options.api_key or "",
             org_id=options.org_id or "",
             return_voice=_return_voice(options),
+            scene=options.scene,
+            language=options.language or None,
+            choices=options.choices,
+            filename=picture.name if picture else None,
             flat=address.flat,
         )
         with LoopThread() as loop:
@@ -97,7 +72,13 @@ def talk(options: Options, lines: Iterable[str], screen: Screen, ids: Ids, *, fo
                     screen.warned(failure.reason)
                     return failure.code
                 screen.told("room", asker.room_uid)
-                return _converse(loop, conversation, lines, screen, forgiving)
+                if picture:
+                    room, key, patience = asker.room_uid, asker.api_key, options.timeout
+                    if failure := loop.run(upload(picture, address, room_uid=room, api_key=key, patience=patience)):
+                        screen.warned(failure.reason)
+                        return failure.code
+                    screen.told("file", f"{picture.name}  {len(picture.content)} bytes")
+                return _converse(Dialogue(loop, conversation, screen), asker, options.greeting, lines, interactive)
             finally:
                 loop.run(conversation.close())
     except KeyboardInterrupt:
@@ -105,6 +86,17 @@ def talk(options: Options, lines: Iterable[str], screen: Screen, ids: Ids, *, fo
         return Exit.INTERRUPTED
     finally:
         screen.close()
+
+
+def _check(options: Options, address: Address) -> None:
+    if not (options.api_key or options.org_id or address.flat):
+        raise ChatMisuse("no API key: give it with --api-key or in CHLDO_API_KEY")
+    wanted = {"--file": options.file, "--greeting": options.greeting, "--choices": options.choices}
+    for option, since in SINCE.items():
+        if wanted[option] is not None and "" < address.revision < since:
+            raise ChatMisuse(f"{option} needs revision {since} or a later one, and {address.revision} is asked for")
+    if options.file and not options.api_key:
+        raise ChatMisuse("--file needs an API key: give it with --api-key or in CHLDO_API_KEY")
 
 
 def _shelf(options: Options, address: Address) -> VoiceShelf | None:
@@ -125,38 +117,17 @@ def _return_voice(options: Options) -> int | None:
     return int(options.voice)
 
 
-def _converse(
-    loop: LoopThread, conversation: Conversation, lines: Iterable[str], screen: Screen, forgiving: bool
-) -> Exit:
+def _converse(dialogue: Dialogue, asker: Asker, greeting: int | None, lines: Iterable[str], interactive: bool) -> Exit:
+    def requests() -> Iterator[str]:
+        if greeting is not None:
+            yield asker.greeting(greeting)
+        for line in lines:
+            yield asker.request(dialogue.meant(line) if interactive else line)
+
     refused = False
-    for line in lines:
-        outcome = _turn(loop, conversation, line, screen)
-        screen.ended()
-        for failure in loop.run(conversation.settle()):
-            screen.warned(failure)
-        if outcome.reason:
-            screen.warned(outcome.reason)
-        if outcome.code not in (Exit.OK, Exit.REFUSED):
-            return outcome.code
-        refused = refused or outcome.code is Exit.REFUSED
-    return Exit.REFUSED if refused and not forgiving else Exit.OK
-
-
-def _turn(loop: LoopThread, conversation: Conversation, line: str, screen: Screen) -> Outcome:
-    if failure := loop.run(conversation.ask(line)):
-        return failure
-    while not isinstance(heard := loop.run(conversation.hear()), Outcome):
-        screen.framed(heard.raw)
-        for event in heard.events:
-            match event:
-                case Said(text):
-                    screen.said(text)
-                case Told(status, text):
-                    screen.told(status, text)
-                case Wrong(text):
-                    screen.wronged(text)
-        if screen.gone:
-            return Outcome(
-                Exit.UNREAD, "" if isinstance(screen.gone, BrokenPipeError) else f"cannot write: {screen.gone.strerror}"
-            )
-    return heard
+    for request in requests():
+        code = dialogue.turn(request)
+        if code not in (Exit.OK, Exit.REFUSED):
+            return code
+        refused = refused or code is Exit.REFUSED
+    return Exit.REFUSED if refused and not interactive else Exit.OK

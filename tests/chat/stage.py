@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from typer.testing import CliRunner
@@ -138,3 +139,42 @@ async def begin(url: str, *args: str, **pipes: Any) -> asyncio.subprocess.Proces
 async def finish(process: asyncio.subprocess.Process, stdin: str = "") -> Ran:
     out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
     return Ran(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+class Terminal:
+    """The command with a terminal for everything; `lines`: what has been on it, once it has ended."""
+
+    def __init__(self, url: str, *args: str) -> None:
+        self._command = (url, *args)
+        self._shown = ""
+
+    async def __aenter__(self) -> Self:
+        self._master, slave = pty.openpty()
+        self._process = await begin(*self._command, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        self._screen = asyncio.StreamReader()
+        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._screen), os.fdopen(os.dup(self._master), "rb", 0)
+        )
+        return self
+
+    async def type(self, keys: str) -> None:
+        """Waits for the prompt, then types."""
+        self._shown += (await asyncio.wait_for(self._screen.readuntil(b"> "), 30)).decode()
+        os.write(self._master, keys.encode())
+
+    async def ended(self) -> int:
+        """Its exit code."""
+        return await asyncio.wait_for(self._process.wait(), 30)
+
+    @property
+    def lines(self) -> list[str]:
+        assert KEY not in self._shown
+        return [line.strip("\r") for line in self._shown.split("\n")]
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._transport.close()
+        os.close(self._master)

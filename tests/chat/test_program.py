@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import signal
 
 from websockets.asyncio.server import ServerConnection
 
 from tests.chat.stage import (
     END,
-    KEY,
     R6_TEXT,
     ROOM,
     START,
     Frame,
     Stage,
+    Terminal,
     begin,
     error,
     finish,
@@ -116,24 +115,11 @@ async def test_on_a_terminal_it_prompts_dims_the_statuses_and_ends_with_0(stage:
         await stage.plays(answer if request["msg"] == "하나" else [error("no")])(socket, request)
 
     stage.play = play
-    master, slave = pty.openpty()
-    process = await begin(stage.url(), stdin=slave, stdout=slave, stderr=slave)
-    os.close(slave)
-    screen = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(os.dup(master), "rb", 0)
-    )
-    shown = ""
-    for typed in ("하나\n", "둘\n", "\x04"):
-        shown += (await asyncio.wait_for(screen.readuntil(b"> "), 30)).decode()
-        os.write(master, typed.encode())
-    assert await asyncio.wait_for(process.wait(), 30) == 0
-    transport.close()
-    os.close(master)
-    assert KEY not in shown
-    print(repr(shown))
-    lines = [line.strip("\r") for line in shown.split("\n")]
+    async with Terminal(stage.url()) as terminal:
+        for typed in ("하나\n", "둘\n", "\x04"):
+            await terminal.type(typed)
+        assert await terminal.ended() == 0
+    lines = terminal.lines
     first = lines.index("\x1b[2mSTART\x1b[0m")
     assert lines[first + 1 : first + 5] == ["네[31m.", "\x1b[2mvoice_ready  3 s\x1b[0m", "응.", "\x1b[2mEND\x1b[0m"]
     assert "error: no" in lines
