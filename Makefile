@@ -39,6 +39,9 @@ lint: $(VENV)/.test ## ruff, mypy --strict, the six contracts of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: $(VENV)/.test ## Write docs/wire/ from the program and the transcripts
+	$(BIN)/python -m app.contract.wiredocs
+
 bench: $(VENV)/.test ## Benchmarks with their baselines, ratios printed
 	$(BIN)/python -m bench $(ARGS)
 
@@ -49,4 +52,4 @@ format: $(VENV)/.test ## Put the code into shape
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help install run test lint bench format clean
+.PHONY: help install run test lint docs bench format clean
