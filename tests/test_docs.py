@@ -19,8 +19,9 @@ import typer.main
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from app.chldo import frames, gateway, requests, turn
-from app.chldo.revisions import REVISIONS
+from app.chldo import frames, gateway, memory, renders, requests, turn
+from app.chldo.requests import Greet, Refusal, parse
+from app.chldo.revisions import DEFAULT, REVISIONS
 from app.cli import cli
 from app.main import create_app
 from app.settings import PREFIX, Settings, SettingsError, load_settings
@@ -201,10 +202,15 @@ def test_every_endpoint_is_documented() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Duplicate Operation ID")  # GET and HEAD of a voice are one function
         described = app.openapi()["paths"]
-    paths = {path.replace("{place}", "{room_uid}/{sent_uid}.mp3") for path in described}
-    assert len(paths) > 5
-    named = set(re.findall(r"`GET (/\S+)`", section(WIRE, "## HTTP")))
-    assert named == paths | {app.openapi_url, app.docs_url}
+    asked = {
+        (method.upper(), path.replace("{place}", "{room_uid}/{sent_uid}.mp3"))
+        for path, methods in described.items()
+        for method in methods
+        if method != "head"
+    }
+    assert {"GET", "POST"} == {method for method, _ in asked}
+    pages = {("GET", app.openapi_url), ("GET", app.docs_url)}
+    assert set(re.findall(r"`(GET|POST) (/\S+)`", section(WIRE, "## HTTP"))) == asked | pages
 
 
 @pytest.mark.parametrize(
@@ -212,25 +218,56 @@ def test_every_endpoint_is_documented() -> None:
     [
         requests.KEY_UNKNOWN,
         requests.KEY_UNUSABLE,
+        requests.GREETING_UNKNOWN,
+        requests.FILE_UNKNOWN,
         requests.RETURN_VOICE,
         gateway.STARTING,
         gateway.BROKEN,
         turn.TIMED_OUT,
+        turn.NOT_READ,
         turn.NOT_SAVED,
-        turn.NO_CREDIT.format(balance=0),
+        renders.NO_CREDIT.format(balance=0),
     ],
 )
 def test_a_text_that_clients_get_is_documented(text: str) -> None:
     assert f"`{text}`" in section(WIRE, "## Errors")
 
 
+@pytest.mark.parametrize(
+    ("action", "field", "value"),
+    [
+        ("sendmsg", "scene_number", "1"),
+        ("sendmsg", "scene_number", requests.LAST_SCENE + 1),
+        ("sendmsg", "use_choices", -1),
+        ("sendmsg", "language", 1),
+        ("greeting", "greeting_number", "1"),
+    ],
+)
+def test_a_refusal_of_a_value_is_documented(action: str, field: str, value: object) -> None:
+    asked = {"action": action, "api_key": "k", "room_uid": "r", "user_id": "u", field: value}
+    refusal = parse(json.dumps(asked), REVISIONS[DEFAULT])
+    assert isinstance(refusal, Refusal)
+    assert refusal.msg.startswith(field)
+    assert f"`{refusal.msg}`" in section(WIRE, "### Refusals")
+
+
+def test_the_refusal_of_a_memory_is_documented() -> None:
+    assert f"`{memory.UNKNOWN}`" in section(WIRE, "## HTTP")
+
+
 def test_the_fields_of_a_request_are_documented() -> None:
     known = {row[0].strip("`") for row in rows(section(WIRE, "### sendmsg"))}
     flat = set(re.findall(r"`(\w+)`", section(WIRE, "### sendmessage")))
-    optional = {*requests._TEXTS, *requests._SWITCHES, "scene_number", "return_voice"}
+    optional = {*requests._TEXTS, *requests._SWITCHES, "scene_number", "return_voice", "use_choices"}
     v1 = {"user_uid", "subject", "receiver_uid"}
     assert known == (optional - v1 - {"org_id"}) | {"api_key", "room_uid", "user_id", "msg"}
     assert v1 <= flat
+
+
+def test_the_fields_of_a_greeting_are_documented() -> None:
+    known = {row[0].strip("`") for row in rows(section(WIRE, "### greeting"))}
+    fields = {field.name for field in dataclasses.fields(Greet)}
+    assert known == (fields - {"account", "number"}) | {"api_key", "greeting_number"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.ko.md", "FIDELITY.md", "docs/wire.md"])

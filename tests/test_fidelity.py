@@ -32,8 +32,15 @@ STEPS: tuple[steps.Step, ...] = (
     steps.TokenStep("가", "uid", "id", [], []),
     steps.ReplyStep("가", "uid"),
     steps.VoiceStep("가", "uid", "url", 1.2),
+    steps.HotwordDetected("가", "uid"),
+    steps.MemoryDict("[]", "가", "uid"),
     steps.Failed("no"),
     steps.ThinkEnded(),
+    steps.ChoicesStarted(),
+    steps.ChoicesEnded([], 1),
+    steps.GreetingStarted(),
+    steps.Greeted("가"),
+    steps.GreetingVoice("가", "uid", "url", 1.2, "1", "org", "", []),
     steps.Ended(),
 )
 
@@ -54,6 +61,8 @@ def name(frame: Frame) -> str:
         return "error"
     if isinstance(frame, frames.MessageV1):
         return "message"
+    if isinstance(frame, frames.VoiceReadyGreeting):
+        return "voice_ready` of a greeting"
     event = getattr(frame, "event", None)
     if event is not None:
         whole = "reply" if hasattr(frame, "status") else "event"

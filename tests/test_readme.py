@@ -52,7 +52,7 @@ MADE = [command for command in COMMANDS if "make " in command]
 # -- the two are one --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["sh", "js", "json", "yaml"])
+@pytest.mark.parametrize("kind", ["sh", "js", "json", "yaml", "python"])
 def test_both_readmes_print_the_same(kind: str) -> None:
     assert blocks(ENGLISH, kind)
     assert blocks(ENGLISH, kind) == blocks(KOREAN, kind)
@@ -143,12 +143,46 @@ def test_make_run_starts_a_server(command: str, tmp_path: Path) -> None:
     assert server.returncode in (0, -signal.SIGTERM), lines
 
 
-def test_the_chat_command_gets_an_answer(demo: LiveServer, tmp_path: Path) -> None:
-    (command,) = (command for command in COMMANDS if command.startswith(f"{PROGRAM} chat "))
+CHATS = [command for command in COMMANDS if command.startswith(f"{PROGRAM} chat ")]
+
+
+def chat(command: str, demo: LiveServer, folder: Path) -> str:
+    """What a printed chat command prints."""
     words = shlex.split(command.replace(PRINTED_PORT, str(demo.port)))
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *words[1:]],
-        cwd=tmp_path,
+        cwd=folder,
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_chat_command_gets_an_answer(demo: LiveServer, tmp_path: Path) -> None:
+    assert "반갑습니다" in chat(CHATS[0], demo, tmp_path)
+
+
+def test_the_chat_command_with_options_gets_what_they_ask_for(demo: LiveServer, tmp_path: Path) -> None:
+    (command,) = CHATS[1:]
+    said = chat(command, demo, tmp_path)
+    demo_space = yaml.safe_load((ROOT / "fixtures" / "spaces.yaml").read_text(encoding="utf-8"))["spaces"][0]
+    words = shlex.split(command)
+    greeting = demo_space["greetings"][int(words[words.index("--greeting") + 1])]
+    assert greeting in said
+    assert demo_space["scenes"].keys() >= {int(words[words.index("--scene") + 1])}
+    assert "등대" in said
+    choices = int(words[words.index("--choices") + 1])
+    assert re.search(rf"^\W*{choices}\W", said, re.MULTILINE)
+    assert not re.search(rf"^\W*{choices + 1}\W", said, re.MULTILINE)
+
+
+def test_the_python_gets_the_answer_of_the_proxy(demo: LiveServer) -> None:
+    (snippet,) = blocks(ENGLISH, "python")
+    done = subprocess.run(
+        [sys.executable, "-c", snippet.replace(PRINTED_PORT, str(demo.port))],
         env=clean_environment(),
         capture_output=True,
         encoding="utf-8",
