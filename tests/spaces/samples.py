@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, func, select
 
 from app.spaces.database import Database
-from app.spaces.models import ApiKey, Space, SpaceSeed, Turn
+from app.spaces.models import ApiKey, Greeting, Memory, Scene, Space, SpaceSeed, Turn
 from app.spaces.tables import turns
 
 T = TypeVar("T")
@@ -34,6 +34,23 @@ def space(uid: str = "demo", **changes: Any) -> Space:
 
 def seed(uid: str = "demo", *keys: str, **changes: Any) -> SpaceSeed:
     return SpaceSeed(space(uid, **changes), tuple(ApiKey(key, True) for key in keys))
+
+
+def memory(number: int = 1, **changes: Any) -> Memory:
+    values: dict[str, Any] = {"uid": f"{number:017x}", "name": f"기억 {number}", "hotword": True}
+    return Memory(**({"variants": (f"기억 {number}",)} | values | changes))
+
+
+LORE: dict[str, Any] = {
+    "greetings": (Greeting(1, "안녕하세요~"), Greeting(7, "또 오셨네요!")),
+    "scenes": (Scene(1, "책방"), Scene(3, "등대지기", "바다")),
+    "memories": (
+        memory(1, entries=(("note", "튜베로즈"), ("a", "")), variants=("34", "34번가")),
+        memory(2, hotword=False, text="여러\n줄 😀", long_term=True),
+        memory(3, entries=()),
+    ),
+}
+"""Something of everything that a space says and knows."""
 
 
 def turn(began: int = 1, reply: str = "응, 안녕!", **changes: Any) -> Turn:

@@ -9,24 +9,27 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, NullPool, Table, create_engine, text
 
 from app.emulation.determinism import VirtualClock
 from app.spaces.database import FILE, Database
 from app.spaces.failures import NotADatabase, SchemaTooNew, StoreClosed, StoreUnreachable, TransactionFailed
 from app.spaces.history import History
+from app.spaces.models import RoomWindow
+from app.spaces.store import SpaceStore
 from app.spaces.tables import HEAD, metadata
 from tests.spaces.conftest import World
-from tests.spaces.samples import count_turns, turn
+from tests.spaces.samples import LORE, count_turns, seed, space, turn
 
 
 async def test_models_and_migrations_agree(world: World) -> None:
@@ -51,6 +54,57 @@ def test_the_newest_revision_is_the_one_the_program_names() -> None:
     config = Config()
     config.set_main_option("script_location", "app.spaces:migrations")
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Brings an empty database to an older schema."""
+    config = Config()
+    config.set_main_option("script_location", "app.spaces:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+FIRST = (
+    "INSERT INTO spaces VALUES ('a', 'org_a', '데모', 700, 5, 1, true, 'ko', 'scripted', 'companion', '', true, 3)",
+    "INSERT INTO api_keys VALUES ('k1', 'a', true)",
+    "INSERT INTO rooms VALUES ('a', 'r', 1)",
+    "INSERT INTO turns (space_uid, room_uid, began, user_id, msg, reply, visitor_name, language, revision, cost)"
+    " VALUES ('a', 'r', 9, 'u1', '안녕', '응!', '', 'ko', '2024-11-13', 5)",
+)
+"""What a database of the first schema may hold."""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_database_of_the_first_schema_keeps_everything(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    address = request.getfixturevalue("empty_database")() if kind == "postgresql" else f"sqlite:///{tmp_path / FILE}"
+
+    def prepare() -> None:
+        engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+        with engine.begin() as connection:
+            migrate(connection, "0001")
+            for statement in FIRST:
+                connection.execute(text(statement))
+
+    await asyncio.to_thread(prepare)
+    database = Database(address)
+    async with AsyncExitStack() as stack:
+        await database.open()
+        stack.push_async_callback(database.close)
+        store = SpaceStore(database, clock=VirtualClock())
+        found = await store.by_key("k1")
+        assert found is not None
+        assert found[0] == space("a", credit=700, credit_per_turn=5, prompt="", default=True)
+        history = History(database)
+        await history.start()
+        old = turn(9, "응!", revision="2024-11-13", cost=5)
+        assert await history.window("a", "r") == RoomWindow((old,), 1)
+        await store.seed([seed("a", "k1", **LORE)])
+        new = turn(10, hotwords=(LORE["memories"][0].uid,))
+        await history.save("a", "r", new)
+        assert await History(database).window("a", "r") == RoomWindow((old, new), 2, frozenset(new.hotwords))
+        assert (await SpaceStore(database, clock=VirtualClock()).default()).memories == LORE["memories"]
 
 
 async def test_a_second_open_finds_everything_and_needs_no_alembic(world: World) -> None:

@@ -36,13 +36,23 @@ async def test_a_room_nobody_has_talked_in_is_empty(world: World) -> None:
 async def test_a_saved_turn_is_read_back_whole(world: World) -> None:
     history = await started(await world.opened())
     full = turn(
-        visitor_name="철수", language="ja", filename="고양이.jpg", scene_number=7, revision="2024-11-13", cost=30
+        visitor_name="철수",
+        language="ja",
+        filename="고양이.jpg",
+        scene_number=7,
+        revision="2024-11-13",
+        cost=30,
+        hotwords=("b" * 17, "a" * 17),
     )
     bare = turn(2, msg=None)
     await history.save("s", "r", full)
     await history.save("s", "r", bare)
     cold = await started(await world.opened())
-    assert await cold.window("s", "r") == await history.window("s", "r") == RoomWindow((full, bare), 2)
+    assert (
+        await cold.window("s", "r")
+        == await history.window("s", "r")
+        == RoomWindow((full, bare), 2, frozenset(full.hotwords))
+    )
 
 
 async def test_a_window_holds_the_last_turns_oldest_first(world: World) -> None:
@@ -83,12 +93,13 @@ async def test_the_same_room_uid_in_two_spaces_is_two_rooms(world: World) -> Non
 
 
 rooms = itertools.count()
+TURNS = st.tuples(st.integers(0, 3), st.lists(st.sampled_from("abcd"), max_size=2, unique=True))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=5), st.integers(0, 4), st.booleans())
+@given(st.lists(st.lists(TURNS, max_size=6), max_size=5), st.integers(0, 4), st.booleans())
 async def test_a_cold_read_equals_a_hot_one(
-    world: World, groups: list[list[int]], length: int, read_first: bool
+    world: World, groups: list[list[tuple[int, list[str]]]], length: int, read_first: bool
 ) -> None:
     database = await world.opened()
     hot, cold = await started(database, window=length), await started(database, window=length)
@@ -96,10 +107,14 @@ async def test_a_cold_read_equals_a_hot_one(
     if read_first:
         await hot.window("s", room)
     names = map(str, itertools.count())
-    for begans in groups:
-        await asyncio.gather(*[hot.save("s", room, turn(began, next(names))) for began in begans])
+    for group in groups:
+        await asyncio.gather(
+            *[hot.save("s", room, turn(began, next(names), hotwords=tuple(uids))) for began, uids in group]
+        )
         await hot.window("s", room)
-    assert await hot.window("s", room) == await cold.window("s", room)
+    window = await hot.window("s", room)
+    assert window == await cold.window("s", room)
+    assert window.fired == {uid for group in groups for _, uids in group for uid in uids}
     await database.close()
 
 
@@ -359,7 +374,7 @@ async def test_a_window_costs_the_same_however_long_the_room_is(sqlite: World) -
     steps: dict[int, int] = {}
     for saved in (20, 200, 2000):
         room = f"r{saved}"
-        await asyncio.gather(*[history.save("s", room, turn(number)) for number in range(saved)])
+        await asyncio.gather(*[history.save("s", room, turn(number, hotwords=("a" * 17,))) for number in range(saved)])
         count = 0
 
         def step() -> None:

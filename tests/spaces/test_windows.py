@@ -18,15 +18,33 @@ def test_following_each_save_gives_the_last_by_begin_and_then_by_save(begans: li
     assert window == RoomWindow(tuple(expected[max(0, len(expected) - length) :]), len(saved))
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50))), st.integers(0, 4))
+@given(st.lists(st.lists(st.sampled_from("abc"), unique=True)), st.integers(0, 2))
+def test_what_any_turn_detected_has_fired(hotwords: list[list[str]], length: int) -> None:
+    window = RoomWindow((), 0)
+    for uids in hotwords:
+        window = follow(window, turn(hotwords=tuple(uids)), length)
+    assert window.fired == {uid for uids in hotwords for uid in uids}
+
+
+def test_a_turn_that_detects_nothing_new_leaves_what_has_fired_as_it_is() -> None:
+    fired = frozenset(map(str, range(5000)))
+    window = RoomWindow((), 0, fired)
+    assert follow(window, turn(), 20).fired is fired
+    assert follow(window, turn(hotwords=("7",)), 20).fired is fired
+
+
+HOTWORDS = st.lists(st.sampled_from("abc"), unique=True)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50), HOTWORDS)), st.integers(0, 4))
 def test_a_followed_window_weighs_what_the_same_window_weighs_when_put(
-    turns: list[tuple[int, int]], length: int
+    turns: list[tuple[int, int, list[str]]], length: int
 ) -> None:
     followed, put = (RoomWindows(rooms=3, size=10**6) for _ in range(2))
     key = ("s", "r")
     followed.put(key, RoomWindow((), 0))
-    for began, size in turns:
-        followed.follow(key, turn(began, "x" * size), length)
+    for began, size, hotwords in turns:
+        followed.follow(key, turn(began, "x" * size, hotwords=tuple(hotwords)), length)
     kept = followed.get(key)
     assert kept is not None
     assert kept.saved == len(turns)
