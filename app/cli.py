@@ -31,6 +31,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+fixtures_group = typer.Typer(help="Look after fixture files.", no_args_is_help=True)
+cli.add_typer(fixtures_group, name="fixtures")
 
 
 class LogFormat(StrEnum):
@@ -268,6 +270,44 @@ def chat(
     except ChatMisuse as error:
         fail(str(error))
     raise typer.Exit(code)
+
+
+@fixtures_group.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with spaces.yaml and replies/.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+) -> None:
+    """Check a fixtures folder without starting a server.
+
+    Errors keep a server from using the folder. Warnings name replies that can never answer. Exit codes: 0 no errors;
+    1 errors; 2 wrong usage, or no such folder.
+    """
+    import json
+    from dataclasses import asdict
+
+    from app.emulation.lint import judge
+
+    try:
+        there = folder.is_dir()
+    except OSError:
+        there = False
+    if not there:
+        fail(f"{folder} is no folder that can be opened")
+    verdict = judge(folder)
+    errors, warnings = verdict.count("error"), verdict.count("warning")
+    if as_json:
+        counts = {"errors": errors, "warnings": warnings, "spaces": verdict.spaces, "replies": verdict.replies}
+        problems = [asdict(remark) for remark in verdict.remarks]
+        print(json.dumps({"folder": str(folder), "ok": not errors, **counts, "problems": problems}, indent=2))
+    else:
+        for remark in verdict.remarks:
+            print(remark)
+        if verdict.more:
+            print(f"and {verdict.more} more errors")
+        read = "" if errors else f"; {verdict.spaces} spaces, {verdict.replies} replies"
+        print(f"{errors} errors, {warnings} warnings{read}")
+    if errors:
+        raise SystemExit(1)
 
 
 def fail(text: str) -> NoReturn:

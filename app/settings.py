@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     cors: str = Field("*", description="Origins that browsers may call the HTTP endpoints from, comma separated.")
+    watch: bool = Field(True, description="Read the fixtures again when their files change.")
+    strict: bool = Field(False, description="Only reply entries answer, in every space; what none matches fails.")
     v3: V3Settings = V3Settings()
     voice: VoiceSettings = VoiceSettings()
     agent: AgentSettings = AgentSettings()

@@ -18,9 +18,9 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 
-from app.agent.scripted import ScriptedChatModel, ScriptedFailure
+from app.agent.scripted import ScriptedChatModel, ScriptedFailure, Unanswered
 from app.emulation.determinism import Clock, RealClock
-from app.emulation.replies import Choice, ReplyAsk, ReplyBook
+from app.emulation.replies import Choice, LiveBook, ReplyAsk, ReplyBook
 
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
@@ -49,25 +49,39 @@ class Upstream:
 
 
 class ChatModels:
-    """Makes the chat model of a turn. `model` stands in place of every space's own."""
+    """Makes the chat model of a turn. `model` stands in place of every space's own.
 
-    def __init__(self, *, book: ReplyBook, clock: Clock, upstream: Upstream, model: str | None = None) -> None:
-        self._book = book
+    A model keeps the book that was in force when it was opened.
+    """
+
+    def __init__(
+        self, *, book: ReplyBook | LiveBook, clock: Clock, upstream: Upstream, model: str | None = None
+    ) -> None:
+        self._live = book if isinstance(book, LiveBook) else LiveBook(book)
         self._model = model
         self._clock = clock
         self._upstream = upstream
         self._client: ChatOpenAI | None = None
 
+    @property
+    def book(self) -> ReplyBook:
+        """The book in force, for a turn that wants one book from its beginning to its end."""
+        return self._live.current
+
     def serves_upstream(self, space_model: str) -> bool:
         """Whether turns of a space with this model leave the machine."""
         return space_model != SCRIPTED and self._upstream.configured
 
-    def open(self, space_model: str, asked_model: str | None, ask: ReplyAsk) -> BaseChatModel:
-        """The model for one turn. `asked_model` (the request's `model`) chooses among upstream models only."""
+    def open(
+        self, space_model: str, asked_model: str | None, ask: ReplyAsk, book: ReplyBook | None = None
+    ) -> BaseChatModel:
+        """The model for one turn. `asked_model` (the request's `model`) chooses among upstream models only; `book`
+        answers in place of the one in force.
+        """
         named = self._model or space_model
         if self.serves_upstream(named):
             return self._openai(asked_model or named)
-        return ScriptedChatModel(book=self._book, ask=ask, clock=self._clock)
+        return ScriptedChatModel(book=book or self.book, ask=ask, clock=self._clock)
 
     async def choices(
         self,
@@ -76,6 +90,7 @@ class ChatModels:
         ask: ReplyAsk,
         conversation: Sequence[AnyMessage],
         count: int,
+        book: ReplyBook | None = None,
     ) -> Sequence[Choice]:
         """What the user may say next, `count` at the most: from the reply's fixture or a real model. May raise."""
         from app.agent.choices import ALWAYS, suggest
@@ -83,7 +98,7 @@ class ChatModels:
         named = self._model or space_model
         if self.serves_upstream(named):
             return await suggest(self._openai(asked_model or named), conversation, count)
-        scripted = self._book.match(ask).choices
+        scripted = (book or self.book).match(ask).choices
         return ALWAYS if scripted is None else scripted
 
     def warm(self) -> None:
@@ -114,7 +129,7 @@ class ChatModels:
 
     def is_upstream_error(self, error: Exception) -> bool:
         """Whether a model refused or failed (and not a graph or this program)."""
-        if isinstance(error, ScriptedFailure | JSONDecodeError):
+        if isinstance(error, ScriptedFailure | Unanswered | JSONDecodeError):
             return True
         return any(kind.__module__.partition(".")[0] in _CLIENTS for kind in type(error).__mro__)
 

@@ -6,6 +6,7 @@ It is a LangChain chat model like any other, so graphs, callbacks and events can
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -23,6 +24,12 @@ from app.agent.tokens import cut_tokens
 from app.emulation.determinism import Clock
 from app.emulation.replies import Reply, ReplyAsk, ReplyBook, ReplyError, ToolCall
 
+log = logging.getLogger("app.agent")
+
+
+class Unanswered(Exception):
+    """The space is strict and no fixture answers; the text names those that came nearest."""
+
 
 class ScriptedFailure(Exception):
     """The error a fixture asks for, worded as the OpenAI client words an HTTP error."""
@@ -34,7 +41,10 @@ class ScriptedFailure(Exception):
 
 
 class ScriptedChatModel(BaseChatModel):
-    """Streams the reply that `book` has for the last human message of the input and the circumstances in `ask`."""
+    """Streams the reply that `book` has for the last human message of the input and the circumstances in `ask`.
+
+    Raises `Unanswered` or, where the fixture says so, `ScriptedFailure`.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -62,7 +72,14 @@ class ScriptedChatModel(BaseChatModel):
                 results = True
             elif not (isinstance(message, AIMessage) and message.tool_calls):
                 break  # nobody spoke since the last reply: the agent speaks first
-        reply = self.book.match(self.ask if msg == self.ask.msg else replace(self.ask, msg=msg))
+        ask = self.ask if msg == self.ask.msg else replace(self.ask, msg=msg)
+        reply = self.book.answer(ask)
+        level = logging.INFO if self.book.is_strict(ask.space) else logging.DEBUG
+        if reply is None or log.isEnabledFor(level):
+            why = str(self.book.explain(ask))
+            log.log(level, "%s", why, extra={"room_uid": ask.room_uid})
+            if reply is None:
+                raise Unanswered(why)
         if reply.error is not None:
             raise ScriptedFailure(reply.error)
         return reply, () if results else reply.tool_calls

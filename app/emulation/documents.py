@@ -50,11 +50,19 @@ class Problem:
     expected: str
     found: str
 
+    @property
+    def message(self) -> str:
+        """What is wrong, without the place."""
+        return f"expected {self.expected}, found {self.found}"
+
     def __str__(self) -> str:
-        """One line, whatever the file holds."""
-        text = f"{self.file}:{self.line}: {self.key}: expected {self.expected}, found {self.found}"
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:600])
-        return shown if len(text) <= 600 else f"{shown}…"
+        return one_line(f"{self.file}:{self.line}: {self.key}: {self.message}")
+
+
+def one_line(text: str) -> str:
+    """A message as one line of at most 600 characters, whatever the file holds that it quotes."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:600])
+    return shown if len(text) <= 600 else f"{shown}…"
 
 
 @dataclass(slots=True)

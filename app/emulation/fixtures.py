@@ -37,7 +37,7 @@ from app.spaces.models import ApiKey, Space, SpaceSeed
 
 T = TypeVar("T")
 
-__all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "load_fixtures"]
+__all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "is_reply_file", "load_fixtures"]
 
 ANSWERS = ("reply", "tokens", "error")
 BESIDE = ("choices", "tool_calls")
@@ -49,7 +49,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "spaces.yaml": ("spaces",),
     "space": (
         *("uid", "name", "org_id", "api_keys", "credit", "credit_per_turn", "return_voice", "sentence_mode"),
-        *("language", "model", "graph", "prompt", "greetings", "scenes", "memories", "default"),
+        *("language", "model", "graph", "prompt", "greetings", "scenes", "memories", "strict", "default"),
     ),
     **LORE_KEYS,
     "api_key": ("key", "usable"),
@@ -83,10 +83,15 @@ class Fixtures:
 
     spaces: tuple[SpaceSeed, ...]
     replies: ReplyBook
+    unused_defaults: tuple[Reply, ...] = ()
+    """Those of later files: the first one decides."""
 
 
-def load_fixtures(folder: Path) -> Fixtures:
-    """Reads and checks the whole folder. Raises `FixtureError` with every problem of every file."""
+def load_fixtures(folder: Path, *, strict: bool = False) -> Fixtures:
+    """Reads and checks the whole folder. Raises `FixtureError` with every problem of every file.
+
+    `strict`: every space is, whatever its file says.
+    """
     report = Report()
     fixtures = Fixtures((), ReplyBook(()))
     try:
@@ -94,11 +99,20 @@ def load_fixtures(folder: Path) -> Fixtures:
     except OSError:
         there = False
     if there:
-        fixtures = Fixtures(_spaces(folder, report), _replies(folder, report))
+        strict_spaces: set[str] = set()
+        spaces = _spaces(folder, report, strict_spaces)
+        entries, defaults = _replies(folder, report)
+        book = ReplyBook(entries, defaults[0] if defaults else FALLBACK, strict=strict or strict_spaces)
+        fixtures = Fixtures(spaces, book, tuple(defaults[1:]))
     else:
         report.note(Problem(str(folder), 1, "folder", "a folder with spaces.yaml", "no folder that can be opened"))
     report.close()
     return fixtures
+
+
+def is_reply_file(path: Path) -> bool:
+    """Whether a file of `replies/` is read, by its name."""
+    return path.suffix in SUFFIXES and not path.name.startswith(".")
 
 
 def _open(folder: Path, file: str, report: Report) -> Item | None:
@@ -107,7 +121,8 @@ def _open(folder: Path, file: str, report: Report) -> Item | None:
     return None if root is None else Item.whole_file(root, file, report)
 
 
-def _spaces(folder: Path, report: Report) -> tuple[SpaceSeed, ...]:
+def _spaces(folder: Path, report: Report, strict: set[str]) -> tuple[SpaceSeed, ...]:
+    """The spaces of `spaces.yaml`; the uids of those that are strict go into `strict`."""
     document = _open(folder, "spaces.yaml", report)
     if document is None:
         return ()
@@ -116,7 +131,7 @@ def _spaces(folder: Path, report: Report) -> tuple[SpaceSeed, ...]:
         return ()
     items = listed.items(anew=True)
     seen: dict[tuple[str, str], Item] = {}
-    seeds = tuple(_space(item, seen) for item in items)
+    seeds = tuple(_space(item, seen, strict) for item in items)
     defaults = [item for item, seed in zip(items, seeds, strict=True) if seed.space.default]
     if len(defaults) != 1:
         where = defaults[1] if defaults else listed
@@ -124,7 +139,7 @@ def _spaces(folder: Path, report: Report) -> tuple[SpaceSeed, ...]:
     return seeds
 
 
-def _space(item: Item, seen: dict[tuple[str, str], Item]) -> SpaceSeed:
+def _space(item: Item, seen: dict[tuple[str, str], Item], strict: set[str]) -> SpaceSeed:
     fields = item.fields(KEYS["space"], required=("uid",))
 
     def read(name: str, default: T, reader: Callable[[Item], T]) -> T:
@@ -148,6 +163,8 @@ def _space(item: Item, seen: dict[tuple[str, str], Item]) -> SpaceSeed:
         scenes=read("scenes", (), read_scenes),
         memories=read("memories", (), lambda field: read_memories(field, uid)),
     )
+    if read("strict", False, Item.flag):
+        strict.add(uid)
     listed = fields["api_keys"].items() if "api_keys" in fields else []
     return SpaceSeed(space=space, keys=tuple(_api_key(key, seen) for key in listed))
 
@@ -171,20 +188,17 @@ def _once(kind: str, item: Item, value: str, seen: dict[tuple[str, str], Item]) 
     return value
 
 
-def _replies(folder: Path, report: Report) -> ReplyBook:
+def _replies(folder: Path, report: Report) -> tuple[list[Entry], list[Reply]]:
+    """The entries and the defaults of all reply files, in order."""
     try:
-        names = sorted(
-            path.name
-            for path in (folder / "replies").iterdir()
-            if path.suffix in SUFFIXES and not path.name.startswith(".")
-        )
+        names = sorted(path.name for path in (folder / "replies").iterdir() if is_reply_file(path))
     except FileNotFoundError:
         names = []
     except OSError as error:
         report.note(Problem("replies", 1, "folder", "a readable folder", error.strerror or type(error).__name__))
         names = []
     entries: list[Entry] = []
-    default: Reply | None = None
+    defaults: list[Reply] = []
     for name in names:
         document = _open(folder, f"replies/{name}", report)
         if document is None:
@@ -195,9 +209,8 @@ def _replies(folder: Path, report: Report) -> ReplyBook:
             entries.extend(_entry(item, pace) for item in fields["replies"].items(anew=True))
         if "default" in fields:
             item = fields["default"]
-            found = _answer(item, item.fields(KEYS["default"]), pace)
-            default = default or found
-    return ReplyBook(entries, default or FALLBACK)
+            defaults.append(_answer(item, item.fields(KEYS["default"]), pace))
+    return entries, defaults
 
 
 def _entry(item: Item, pace: Pace | None) -> Entry:

@@ -6,8 +6,9 @@ Hangul typed as jamo and as syllables is the same. PURE: no I/O, no clock.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from unicodedata import normalize
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 LONGEST_SEARCHED = 4_000
 """Characters of a text that a regular expression sees: its worst case must not hold up the server."""
+
+MOST_COMPARED = 5_000
+"""Entries that an explanation looks at: it is made while others wait for the loop."""
 
 VARIABLES = ("msg", "visitor_name", "turn")
 _VARIABLE = re.compile(r"\{\{([^{}|]*)(?:\|([^{}]*))?\}\}")
@@ -111,6 +115,9 @@ class Exact:
     def holds(self, value: str | int | None) -> bool:
         return value == self.value
 
+    def __str__(self) -> str:
+        return _shown(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Contains:
@@ -121,6 +128,9 @@ class Contains:
     def holds(self, value: str | int | None) -> bool:
         return isinstance(value, str) and self.part in value
 
+    def __str__(self) -> str:
+        return f"contains {_shown(self.part)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -130,6 +140,9 @@ class Matches:
 
     def holds(self, value: str | int | None) -> bool:
         return isinstance(value, str) and self.pattern.search(value[:LONGEST_SEARCHED]) is not None
+
+    def __str__(self) -> str:
+        return f"regex {_shown(self.pattern.pattern)}"
 
 
 Condition = Exact | Contains | Matches
@@ -144,15 +157,67 @@ class Entry:
     reply: Reply
 
 
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A condition that did not hold: the key it is on, what it wants and what there was, as text for people."""
+
+    key: str
+    wanted: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: wanted {self.wanted}, got {self.got}"
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """An entry that did not match, by its `file:line`, and every condition that failed."""
+
+    source: str
+    failed: tuple[Mismatch, ...]
+
+    def __str__(self) -> str:
+        return f"{self.source} ({'; '.join(map(str, self.failed))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a question gets the reply it gets.
+
+    `source`: the `file:line` that answers, None where nothing does. `matched`: an entry, not the default. `nearest`:
+    where no entry matched, those that came nearest, best first.
+    """
+
+    msg: str | None
+    source: str | None
+    matched: bool
+    nearest: tuple[Miss, ...] = ()
+
+    def __str__(self) -> str:
+        what = "a turn without msg" if self.msg is None else f"msg {_shown(self.msg)}"
+        if self.matched:
+            return f"{what} is answered by {self.source}"
+        answers = "" if self.source is None else f", the default answers ({self.source})"
+        near = f"; nearest: {', '.join(map(str, self.nearest))}" if self.nearest else ""
+        return f"no fixture matches {what}{answers}{near}"
+
+
 Rest = tuple[tuple[str, Condition], ...]
 
 
 class ReplyBook:
-    """The scripted replies in order. Entries with an exact `msg` are found by it, so thousands of them cost nothing."""
+    """The scripted replies in order. Entries with an exact `msg` are found by it, so thousands of them cost nothing.
 
-    def __init__(self, entries: Iterable[Entry], default: Reply = FALLBACK) -> None:
+    `strict`: the spaces that only entries answer, never the default; True: all spaces.
+    """
+
+    def __init__(
+        self, entries: Iterable[Entry], default: Reply = FALLBACK, *, strict: bool | Collection[str] = False
+    ) -> None:
         self.entries = tuple(entries)
         self.default = default
+        self._all_strict = strict is True
+        self._strict = frozenset() if isinstance(strict, bool) else frozenset(strict)
         self._by_msg: dict[str | int | None, list[tuple[int, Rest]]] = {}
         self._others: list[tuple[int, Rest]] = []
         names = {"msg"}
@@ -169,11 +234,56 @@ class ReplyBook:
 
     def match(self, ask: ReplyAsk) -> Reply:
         """The reply of the first entry that holds for `ask`, else the default, with its variables filled in."""
-        facts = {name: _composed(getattr(ask, name)) for name in self._names}
+        entry = self._find(self._facts(ask))
+        return (self.default if entry is None else entry.reply).fill(ask)
+
+    def answer(self, ask: ReplyAsk) -> Reply | None:
+        """As `match`, but None where the space of `ask` is strict and no entry holds."""
+        entry = self._find(self._facts(ask))
+        if entry is None and self.is_strict(ask.space):
+            return None
+        return (self.default if entry is None else entry.reply).fill(ask)
+
+    def is_strict(self, space: str) -> bool:
+        """Whether only entries answer in a space."""
+        return self._all_strict or space in self._strict
+
+    def explain(self, ask: ReplyAsk, nearest: int = 3) -> Explanation:
+        """Which entry answers `ask`, or what the `nearest` entries lacked: fewest failed conditions first, then the
+        likest `msg`. Looks at the first `MOST_COMPARED` entries at most.
+        """
+        facts = self._facts(ask)
+        entry = self._find(facts)
+        if entry is not None:
+            return Explanation(ask.msg, entry.reply.source, True)
+        msg = _pairs(ask.msg)
+        ranked = []
+        for number, candidate in enumerate(self.entries[:MOST_COMPARED]):
+            failed = [name for name, condition in candidate.when.items() if not condition.holds(facts[name])]
+            ranked.append((len(failed), -_likeness(candidate.when.get("msg"), "msg" in failed, msg), number, failed))
+        misses = []
+        for _, _, number, failed in sorted(ranked)[:nearest]:
+            when = self.entries[number].when
+            told = tuple(Mismatch(name, str(when[name]), _shown(facts[name])) for name in failed)
+            misses.append(Miss(self.entries[number].reply.source, told))
+        source = None if self.is_strict(ask.space) else self.default.source
+        return Explanation(ask.msg, source, False, tuple(misses))
+
+    def _facts(self, ask: ReplyAsk) -> dict[str, str | int | None]:
+        return {name: _composed(getattr(ask, name)) for name in self._names}
+
+    def _find(self, facts: dict[str, str | int | None]) -> Entry | None:
         end = len(self.entries)
         first = _first(self._by_msg.get(facts["msg"], ()), facts, end)
         first = _first(self._others, facts, first)
-        return (self.entries[first].reply if first < end else self.default).fill(ask)
+        return self.entries[first] if first < end else None
+
+
+class LiveBook:
+    """The book in force. Whoever reads files again puts the new one here; who has taken the old one keeps it."""
+
+    def __init__(self, book: ReplyBook) -> None:
+        self.current = book
 
 
 def _first(shelf: Iterable[tuple[int, Rest]], facts: dict[str, str | int | None], before: int) -> int:
@@ -191,3 +301,32 @@ def _first(shelf: Iterable[tuple[int, Rest]], facts: dict[str, str | int | None]
 
 def _composed(value: str | int | None) -> str | int | None:
     return normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _shown(value: str | int | None) -> str:
+    """A value for people: quoted, at most 60 characters of it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str) and len(value) > 60:
+        return json.dumps(f"{value[:60]}…", ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _pairs(text: str | int | None) -> set[str]:
+    """The pairs of neighbours in the beginning of a text."""
+    begin = f" {normalize('NFC', text[:200])} " if isinstance(text, str) else ""
+    return {begin[at : at + 2] for at in range(len(begin) - 1)}
+
+
+def _likeness(condition: Condition | None, failed: bool, msg: set[str]) -> float:
+    """How near an entry's condition on `msg` is to what was said: 0 (not at all) to 1 (it holds)."""
+    if not failed:
+        return 0.5 if condition is None else 1.0
+    if not msg or condition is None:
+        return 0.0
+    wanted = _pairs(condition.pattern.pattern if isinstance(condition, Matches) else _text(condition))
+    return 2 * len(wanted & msg) / (len(wanted) + len(msg))
+
+
+def _text(condition: Exact | Contains) -> str | int | None:
+    return condition.part if isinstance(condition, Contains) else condition.value

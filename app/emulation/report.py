@@ -22,6 +22,7 @@ class FixtureError(Exception):
 
     def __init__(self, problems: Iterable[Problem], more: int = 0) -> None:
         self.problems = tuple(problems)
+        self.more = more
         lines = [str(problem) for problem in self.problems]
         super().__init__("\n".join([*lines, f"and {more} more problems"] if more else lines))
 
