@@ -33,9 +33,21 @@ from typing import Any
 import orjson
 
 from app.emulation.determinism import Clock, Ids
+from app.spaces.s3 import (
+    FORGED,
+    NO_IMAGE,
+    REGION,
+    UNKNOWN_ID,
+    Accepted,
+    S3Error,
+    against_policy,
+    equal,
+    missing,
+    sign,
+    too_large,
+)
 
 BUCKET = "coredotagent-bucket"
-REGION = "ap-northeast-2"
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -62,26 +74,6 @@ class Image:
     path: Path
     media_type: str
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The upload is stored. `etag`: MD5 of the content, 32 hexadecimal digits."""
-
-    key: str
-    media_type: str
-    size: int
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class S3Error:
-    """Why an upload is not stored, in the words of S3. `details`: further elements of the XML."""
-
-    status: int
-    code: str
-    message: str
-    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +196,7 @@ class Uploads:
             if media_type is None and size >= _HEAD:
                 media_type = sniff(held)
                 if media_type is None:
-                    return _NO_IMAGE
+                    return NO_IMAGE
             if len(held) >= _PIECE:
                 await asyncio.to_thread(part.write, bytes(held))
                 held.clear()
@@ -212,7 +204,7 @@ class Uploads:
             details = (("ProposedSize", str(size)), ("MinSizeAllowed", str(permit.least)))
             return S3Error(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum size", details)
         if media_type is None:
-            return _NO_IMAGE
+            return NO_IMAGE
         await asyncio.to_thread(part.write, bytes(held))
         await asyncio.to_thread(self._commit, part, self._path(permit.key), size)
         return Accepted(permit.key, media_type, size, part.digest.hexdigest())
@@ -220,26 +212,26 @@ class Uploads:
     def _judge(self, fields: Mapping[str, str]) -> _Permit | S3Error:
         """Signature first: after it the policy is known to be this program's own."""
         if "key" not in fields:
-            return _missing("key")
+            return missing("key")
         if "policy" not in fields:
             return S3Error(403, "AccessDenied", "Access Denied")
         for name in ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"):
             if name not in fields:
-                return _missing(name)
+                return missing(name)
         date = fields["x-amz-date"]
         if fields["x-amz-algorithm"] != _ALGORITHM:
             return S3Error(400, "InvalidArgument", f"X-Amz-Algorithm only supports {_ALGORITHM}")
         if not _DATE.fullmatch(date):
             return S3Error(400, "InvalidArgument", "X-Amz-Date must be formatted yyyymmddThhmmssZ")
-        if not _equal(fields["x-amz-credential"], self._credential(date)):
-            return _UNKNOWN_ID
-        if not _equal(fields["x-amz-signature"], sign(self._opened(), date, fields["policy"])):
-            return _FORGED
+        if not equal(fields["x-amz-credential"], self._credential(date)):
+            return UNKNOWN_ID
+        if not equal(fields["x-amz-signature"], sign(self._opened(), date, fields["policy"])):
+            return FORGED
         return self._apply(orjson.loads(base64.b64decode(fields["policy"])), fields)
 
     def _apply(self, policy: Mapping[str, Any], fields: Mapping[str, str]) -> _Permit | S3Error:
         if self._clock.time() >= datetime.fromisoformat(policy["expiration"]).timestamp():
-            return _against_policy("Policy expired.")
+            return against_policy("Policy expired.")
         least, most = 0, self.limit
         unchecked = {name for name in fields if name not in _UNCHECKED and not name.startswith("x-ignore-")}
         given = {**fields, "bucket": BUCKET}
@@ -249,10 +241,10 @@ class Uploads:
                 continue
             for name, value in condition.items():
                 if given.get(name) != value:
-                    return _against_policy(f'Policy Condition failed: ["eq", "${name}", "{value}"]')
+                    return against_policy(f'Policy Condition failed: ["eq", "${name}", "{value}"]')
                 unchecked.discard(name)
         if unchecked:
-            return _against_policy(f"Extra input fields: {min(unchecked)[:100]}")
+            return against_policy(f"Extra input fields: {min(unchecked)[:100]}")
         return _Permit(fields["key"], least, min(most, self.limit))
 
     def _opened(self) -> str:
@@ -356,14 +348,6 @@ class _Part:
             self._descriptor = None
 
 
-def sign(secret: str, date: str, policy: str, region: str = REGION) -> str:
-    """The `x-amz-signature` of a policy in base64: Signature Version 4, 64 hexadecimal digits. `date`: yyyymmdd…"""
-    key = f"AWS4{secret}".encode()
-    for step in (date[:8], region, "s3", "aws4_request"):
-        key = hmac.digest(key, step.encode(), "sha256")
-    return hmac.digest(key, policy.encode(), "sha256").hex()
-
-
 def sniff(head: bytes | bytearray) -> str | None:
     """The media type of an image that begins so (12 bytes are enough); None for anything else."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -377,33 +361,6 @@ def sniff(head: bytes | bytearray) -> str | None:
     return None
 
 
-def too_large(size: int, most: int) -> S3Error:
-    """The refusal of `size` bytes where `most` are allowed."""
-    details = (("ProposedSize", str(size)), ("MaxSizeAllowed", str(most)))
-    return S3Error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", details)
-
-
-_UNKNOWN_ID = S3Error(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
-_FORGED = S3Error(
-    403,
-    "SignatureDoesNotMatch",
-    "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-)
-_NO_IMAGE = S3Error(400, "InvalidArgument", "The file is no PNG, JPEG, GIF or WebP image.")
-
-
-def _missing(field: str) -> S3Error:
-    return S3Error(
-        400,
-        "InvalidArgument",
-        f"Bucket POST must contain a field named '{field}'.  If it is specified, please check the order of the fields.",
-    )
-
-
-def _against_policy(reason: str) -> S3Error:
-    return S3Error(403, "AccessDenied", f"Invalid according to Policy: {reason}")
-
-
 def _key(space_uid: str, room_uid: str, filename: str) -> str:
     return "/".join(_token(text) for text in (space_uid, room_uid, filename))
 
@@ -413,11 +370,6 @@ def _token(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return "~" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _equal(given: str, wanted: str) -> bool:
-    """Takes as long for every wrong text."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 
 def _look(path: Path) -> Image | None:

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.emulation.determinism import Ids, VirtualClock
-from app.spaces.uploads import BUCKET, Accepted, S3Error, UnusableSecret, Uploads, _key, sign, sniff
+from app.spaces.s3 import Accepted, S3Error, sign
+from app.spaces.uploads import BUCKET, UnusableSecret, Uploads, _key, sniff
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 100
 JPEG = b"\xff\xd8\xff\xe0" + b"j" * 300
