@@ -167,23 +167,49 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
 
 class RequestProtocol(HttpToolsProtocol):
-    """One HTTP connection: its first request has to come in time (uvicorn's own time-out begins after the first
-    answer).
+    """One HTTP connection: a request has to come, and an answer to be read, in time (uvicorn's own time-out is
+    only for the pause between).
     """
 
+    send_timeout = 30.0
     _first: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._first = self.loop.call_later(REQUEST_TIMEOUT, transport.close)
+        self._expect()
+
+    def on_message_begin(self) -> None:
+        self._expect()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._arrived()
         super().on_headers_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.send_timeout, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._calm()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
+        self._calm()
         super().connection_lost(exc)
+
+    def _calm(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _expect(self) -> None:
+        """The headers of a request have to come whole from now on."""
+        self._arrived()
+        self._first = self.loop.call_later(REQUEST_TIMEOUT, self.transport.close)
 
     def _arrived(self) -> None:
         if self._first is not None:
@@ -194,13 +220,14 @@ class RequestProtocol(HttpToolsProtocol):
 def server_of(app: Any, settings: Settings) -> uvicorn.Server:
     """A uvicorn server for `app`, not yet running."""
     v3 = settings.v3
-    protocol = type("SocketProtocol", (SocketProtocol,), {"send_timeout": v3.send_timeout})
+    patience = {"send_timeout": v3.send_timeout}
+    protocol = type("SocketProtocol", (SocketProtocol,), patience)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="auto",
-        http=RequestProtocol,
+        http=type("RequestProtocol", (RequestProtocol,), patience),
         ws=protocol,
         ws_max_size=cast(int, (v3.message_limit, v3.frame_limit)),
         ws_per_message_deflate=v3.compression,

@@ -60,6 +60,11 @@ class OpenAIServer:
         suggesting = {tool["function"]["name"] for tool in body.get("tools", [])} & {"SuggestedChoices"}
         yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
         yield _event({"role": "assistant", "content": ""})
+        if suggesting and model == "drips":
+            while True:
+                call = {"name": "SuggestedChoices", "arguments": " "}
+                yield _event({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": call}]})
+                await asyncio.sleep(0.2)
         if suggesting:
             offered = {"choices": [{"text": "더 알려 주세요.", "tone": "공손한"}] * (3 if model == "suggests" else 0)}
             arguments = json.dumps(offered) if model == "suggests" else "{broken"

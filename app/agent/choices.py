@@ -12,6 +12,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AnyMessage, HumanMessage
 from pydantic import BaseModel, Field
 
+from app.agent.runner import whole
 from app.emulation.replies import Choice
 
 ALWAYS = (
@@ -47,7 +48,7 @@ async def suggest(model: BaseChatModel, conversation: Sequence[AnyMessage], coun
     asking = [*conversation, HumanMessage(REQUEST.format(count=count))]
     answer: Any = await model.with_structured_output(SuggestedChoices, method="function_calling").ainvoke(asking)
     found = SuggestedChoices.model_validate(answer)
-    return [Choice(choice.text, choice.tone) for choice in found.choices[:count]]
+    return [Choice(whole(choice.text), whole(choice.tone)) for choice in found.choices[:count]]
 
 
 def from_graph(offered: object) -> list[Choice] | None:
@@ -55,8 +56,8 @@ def from_graph(offered: object) -> list[Choice] | None:
     if not isinstance(offered, list):
         return None
     choices = [
-        Choice(str(item["text"]), str(item.get("tone", "중립적")))
+        Choice(whole(str(item["text"])), whole(str(item.get("tone", "중립적"))))
         for item in offered
         if isinstance(item, dict) and item.get("text")
     ]
-    return choices or None
+    return choices if choices or not offered else None

@@ -42,18 +42,19 @@ async def within(seconds: float, items: AsyncIterator[T]) -> AsyncGenerator[T, N
             waiting = True
             try:
                 item = await anext(items, _END)
-            except asyncio.CancelledError:
+            except BaseException:
+                # Whatever the source makes of the interruption, the time is up; a cancellation from elsewhere goes on.
                 if interrupted and task.uncancel() == 0:
                     raise TimeUp(seconds) from None
                 raise
             finally:
                 waiting = False
-            if item is _END:
-                return
             if up:
                 if interrupted:
                     task.uncancel()
                 raise TimeUp(seconds)
+            if item is _END:
+                return
             yield item
     finally:
         alarm.cancel()

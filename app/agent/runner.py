@@ -125,7 +125,7 @@ def last_reply(state: object) -> str:
     if isinstance(state, dict):
         for message in reversed(state.get("messages") or []):
             if isinstance(message, AIMessage):
-                return _whole(str(message.text))
+                return whole(str(message.text))
     return ""
 
 
@@ -164,19 +164,19 @@ def _plain(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, str):
-        return _whole(value)
+        return whole(value)
     if value is None or isinstance(value, int | float | bool):
         return value
-    return _whole(str(value))
+    return whole(str(value))
 
 
 def _mend(text: str) -> tuple[str, str]:
     """`text` without halves of characters, and the half at its end that may still find its other."""
     half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
-    return _whole(text[: len(text) - len(half)]), half
+    return whole(text[: len(text) - len(half)]), half
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     """`text` with surrogate pairs joined and lone ones replaced: JSON on the wire is UTF-8."""
     if text.isascii() or not _SURROGATE.search(text):
         return text

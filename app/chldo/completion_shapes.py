@@ -21,6 +21,10 @@ LISTED_SINCE = 1731423600
 IMAGE_TOKENS = 85
 MESSAGE_TOKENS = 3
 SAMPLE = 65_536
+LONGEST_TOKEN = 8
+"""Characters that one token of a long text stands for at the most: marks without end would count as nothing."""
+MOST_COUNTED = 1_000_000
+"""Tokens after which nobody needs to know how many more there are."""
 """Characters of one text that are really cut when tokens are counted; the rest counts in proportion."""
 
 DONE = b"data: [DONE]\n\n"
@@ -138,8 +142,14 @@ def model_names(own: str) -> tuple[str, ...]:
 
 def count_tokens(text: str) -> int:
     """Tokens of a text, as the scripted model would cut it."""
-    counted = len(cut_tokens(text[:SAMPLE]))
-    return counted if len(text) <= SAMPLE else counted * len(text) // SAMPLE
+    if len(text) <= SAMPLE:
+        return len(cut_tokens(text))
+    counted = len(text) // LONGEST_TOKEN
+    for start in range(0, len(text), SAMPLE):
+        if counted > MOST_COUNTED:
+            break
+        counted += len(cut_tokens(text[start : start + SAMPLE]))
+    return counted
 
 
 def count_prompt(messages: Sequence[Json], tools: object = None) -> int:

@@ -34,6 +34,9 @@ _OBJECTS = ("stream_options", "response_format", "logit_bias", "metadata")
 _DECIMALS = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 _LEAST = {"max_tokens": 1, "max_completion_tokens": 1, "top_logprobs": 0, "n": 1, "seed": -(2**63)}
 _CHOICES = ("none", "auto", "required")
+LONGEST_MODEL = 256
+"""Characters of a model's name; it stands in every chunk of an answer."""
+
 _OWN = frozenset({"model", "messages", "stream", "stream_options", "n"})
 _NAMES = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"))
 
@@ -108,6 +111,8 @@ def _problems(given: Json) -> Iterator[BadRequest]:
     model = given.get("model", "")
     if not isinstance(model, str):
         yield _wrong_type("model", "a string", model)
+    elif len(model) > LONGEST_MODEL:
+        yield BadRequest(f"Invalid 'model': at most {LONGEST_MODEL} characters.", "model", "invalid_value")
     elif not model.strip():
         yield BadRequest("you must provide a model parameter")
     yield from _message_problems(given)

@@ -21,10 +21,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from app.chldo.gateway import STARTING
+from app.chldo.memory import UNREADABLE
 from app.chldo.requests import KEY_UNKNOWN, KEY_UNUSABLE
 from app.emulation.determinism import Ids
+from app.spaces.failures import StoreFailure
 from app.spaces.models import ApiKey, Space
-from app.spaces.uploads import BUCKET, Accepted, S3Error, Uploads, too_large
+from app.spaces.s3 import Accepted, S3Error, too_large
+from app.spaces.uploads import BUCKET, Uploads
 
 log = logging.getLogger("app.chldo")
 
@@ -114,7 +117,11 @@ def file_routes(
         keys, shelf = await store(), await uploads()
         if keys is None or shelf is None:
             return _says(STARTING, 503)
-        found = await keys.by_key(question["api_key"])
+        try:
+            found = await keys.by_key(question["api_key"])
+        except StoreFailure as failure:
+            log.error("the store cannot be read: %s", failure)
+            return _says(UNREADABLE, 503)
         if found is None:
             return _says(KEY_UNKNOWN)
         space, key = found

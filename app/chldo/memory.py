@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -10,9 +11,13 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from app.chldo.gateway import STARTING
+from app.spaces.failures import StoreFailure
 from app.spaces.models import Memory
 
 UNKNOWN = "memory is not exist"
+UNREADABLE = "The store cannot be read, try again."
+
+log = logging.getLogger("app.chldo")
 
 _UID = re.compile(r"[0-9a-f]{17}")
 
@@ -35,7 +40,11 @@ def memory_routes(store: Callable[[], Awaitable[Memories | None]]) -> APIRouter:
         memories = await store()
         if memories is None:
             return JSONResponse({"message": STARTING}, status_code=503)
-        found = await memories.memory(uid) if _UID.fullmatch(uid) else None
+        try:
+            found = await memories.memory(uid) if _UID.fullmatch(uid) else None
+        except StoreFailure as failure:
+            log.error("memory %s cannot be read: %s", uid, failure)
+            return JSONResponse({"message": UNREADABLE}, status_code=503)
         if found is None:
             return JSONResponse({"message": UNKNOWN}, status_code=404)
         return JSONResponse(_shown(found))

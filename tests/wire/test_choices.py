@@ -104,6 +104,19 @@ async def test_a_real_model_is_asked_and_may_fail(
     assert upstream.requests[1]["tools"]
 
 
+async def test_a_model_that_never_finishes_its_suggestions_does_not_keep_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with OpenAIServer() as upstream:
+        monkeypatch.setenv("OPENAI_BASE_URL", upstream.base_url)
+        fixtures = write_fixtures(tmp_path / "fixtures", replies=[], space={"model": "drips"})
+        with LiveServer(tmp_path / "data", fixtures=fixtures, v3={"turn_timeout": 1.5}) as live:
+            async with talk(live) as peer:
+                frames = await peer.turn(sendmsg("안녕", use_choices=2))
+    assert choices(frames)[1]["choices"] == []
+    assert frames[-1]["status"] == "END"
+
+
 async def test_a_graph_may_offer_its_own(tmp_path: Path) -> None:
     import json
 
