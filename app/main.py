@@ -33,9 +33,10 @@ from app.emulation.determinism import Clock, Ids, RealClock
 from app.settings import Settings, SettingsError, shipped
 
 if TYPE_CHECKING:
+    from app.agent.graphs import GraphShelf
     from app.agent.models import ChatModels
     from app.chldo.actions import Actions
-    from app.chldo.turn import Turns
+    from app.spaces.history import History
     from app.spaces.store import SpaceStore
     from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
@@ -54,7 +55,10 @@ SWEEP_PAUSE = 60.0
 
 T = TypeVar("T")
 
-_HEAVY = ("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.chldo.actions")
+_HEAVY = (
+    *("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.chldo.actions"),
+    "app.emulation.watching",
+)
 
 
 @dataclass(slots=True)
@@ -62,8 +66,9 @@ class Engine:
     """What a turn needs, loaded."""
 
     actions: Actions
-    turns: Turns
     store: SpaceStore
+    history: History
+    graphs: GraphShelf
     models: ChatModels
     uploads: Uploads
     library: VoiceLibrary
@@ -175,23 +180,28 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     is unusable.
     """
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
-    from app.agent.graphs import GraphShelf
+    from app.agent.graphs import GraphError, GraphShelf
     from app.agent.models import SCRIPTED, ChatModels, Upstream
     from app.chldo.actions import Actions
     from app.chldo.greeting import Greetings
     from app.chldo.memories import MemoryShelf
     from app.chldo.steps import TurnRules
-    from app.chldo.turn import Turns
+    from app.chldo.turn import TurnParts, Turns
     from app.chldo.voices import Voices
-    from app.emulation.fixtures import load_fixtures
+    from app.emulation.fixtures import Fixtures, load_fixtures
+    from app.emulation.replies import LiveBook
+    from app.emulation.watching import FixtureWatch, LiveFixtures, NotAccepted, digest
     from app.spaces.database import Database
     from app.spaces.history import History
-    from app.spaces.store import SpaceStore
+    from app.spaces.store import SpaceStore, StoreFailure
     from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
     from app.voice.speech import OpenAISpeech, Speaker
 
-    fixtures = await asyncio.to_thread(load_fixtures, settings.fixtures or shipped("fixtures"))
+    folder = settings.fixtures or shipped("fixtures")
+    seen = await asyncio.to_thread(digest, folder)
+    fixtures = await asyncio.to_thread(load_fixtures, folder, strict=settings.strict)
+    book = LiveBook(fixtures.replies)
     await asyncio.to_thread(lambda: settings.data.mkdir(parents=True, exist_ok=True))
 
     library = VoiceLibrary(settings.data / "voices", clock=clock)
@@ -238,7 +248,7 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     stack.push_async_callback(history.close)
     await history.start()
 
-    models = ChatModels(book=fixtures.replies, clock=clock, upstream=upstream, model=settings.agent.model)
+    models = ChatModels(book=book, clock=clock, upstream=upstream, model=settings.agent.model)
     stack.push_async_callback(models.close)
     listing = settings.agent.graphs or shipped("langgraph.json")
     await asyncio.to_thread(models.warm)
@@ -248,15 +258,26 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
         from app.agent.savers import open_saver
 
         graphs = GraphShelf(listing, saver=await open_saver(url, settings.data, stack))
-    for seed in fixtures.spaces:
-        await asyncio.to_thread(graphs.get, seed.space.graph)
-        model = settings.agent.model or seed.space.model
-        if model != SCRIPTED and not upstream.configured:
-            log.warning(
-                "space %s names the model %s, but OPENAI_API_KEY and OPENAI_BASE_URL are unset: its script answers",
-                seed.space.uid,
-                model,
-            )
+
+    async def check(found: Fixtures) -> None:
+        for seed in found.spaces:
+            await asyncio.to_thread(graphs.get, seed.space.graph)
+            model = settings.agent.model or seed.space.model
+            if model != SCRIPTED and not upstream.configured:
+                log.warning(
+                    "space %s names the model %s, but OPENAI_API_KEY and OPENAI_BASE_URL are unset: its script answers",
+                    seed.space.uid,
+                    model,
+                )
+
+    async def accept(found: Fixtures) -> None:
+        try:
+            await check(found)
+            await store.seed(found.spaces)
+        except (GraphError, StoreFailure, ValueError) as error:
+            raise NotAccepted(str(error)) from error
+
+    await check(fixtures)
     v3 = settings.v3
     rules = TurnRules(
         som_eom=v3.som_eom,
@@ -268,27 +289,34 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     voices = Voices(speaker, library)
     memories = MemoryShelf(v3.frame_limit)
     turns = Turns(
-        store=store,
-        history=history,
-        graphs=graphs,
-        models=models,
-        voices=voices,
-        memories=memories,
-        uploads=uploads,
-        clock=clock,
-        ids=ids,
-        rules=rules,
+        TurnParts(
+            store=store,
+            history=history,
+            graphs=graphs,
+            models=models,
+            voices=voices,
+            memories=memories,
+            uploads=uploads,
+            clock=clock,
+            ids=ids,
+            rules=rules,
+        )
     )
     greetings = Greetings(voices=voices, memories=memories, clock=clock, ids=ids, rules=rules)
     actions = Actions(store=store, uploads=uploads, turns=turns, greetings=greetings)
-    sweeper = asyncio.create_task(_sweep(library, uploads, clock), name="sweep")
+    background = [asyncio.create_task(_sweep(library, uploads, clock), name="sweep")]
+    if settings.watch:
+        live = LiveFixtures(folder, strict=settings.strict, book=book, accept=accept)
+        watch = FixtureWatch(folder, seen=seen, clock=clock, changed=live.reload)
+        background.append(asyncio.create_task(watch.run(), name="fixtures"))
 
-    async def stop_sweeping() -> None:
-        sweeper.cancel()
-        await asyncio.gather(sweeper, return_exceptions=True)
+    async def stop_background() -> None:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
 
-    stack.push_async_callback(stop_sweeping)
-    return Engine(actions, turns, store, models, uploads, library, speaker)
+    stack.push_async_callback(stop_background)
+    return Engine(actions, store, history, graphs, models, uploads, library, speaker)
 
 
 async def _sweep(library: VoiceLibrary, uploads: Uploads, clock: Clock) -> None:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
-from functools import lru_cache
-from itertools import count
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import RunnableConfig
 
 from app.agent.choices import from_graph
@@ -26,6 +25,7 @@ from app.agent.deadline import TimeUp, within
 from app.agent.graphs import Graph, GraphError, GraphShelf
 from app.agent.hotwords import HotwordDetector
 from app.agent.models import OPEN_MODEL, ChatModels
+from app.agent.past import Past
 from app.agent.prompts import fill, scene_prompt
 from app.agent.runner import AgentEvent, AgentOffer, AgentToken, conversation, run_graph
 from app.agent.sentences import SentenceSplitter
@@ -68,13 +68,10 @@ log = logging.getLogger("app.chldo.turn")
 NOT_READ = "The history of the room could not be read."
 NOT_SAVED = "The turn could not be saved."
 TIMED_OUT = "Request timed out."
+BROKEN = "Internal server error"
 
-
-REMEMBERED_LENGTH = 4096
-"""Characters of the longest turn that is kept so."""
-
-REMEMBERED = 4096
-"""Earlier turns whose messages are kept ready: making them anew for every turn is a tenth of its time."""
+CHOICES_TIMEOUT = 30.0
+"""Seconds that a real model may take to suggest choices."""
 
 
 class NoCredit(Exception):
@@ -93,56 +90,51 @@ class RunIds(dict[str, str]):
         return made
 
 
+@dataclass(frozen=True, slots=True)
+class TurnParts:
+    """What turns work with."""
+
+    store: SpaceStore
+    history: History
+    graphs: GraphShelf
+    models: ChatModels
+    voices: Voices
+    memories: MemoryShelf
+    uploads: Uploads
+    clock: Clock
+    ids: Ids
+    rules: TurnRules
+
+
 class Turns:
     """Runs turns. One for the whole program; holds no state of a turn."""
 
-    def __init__(
-        self,
-        *,
-        store: SpaceStore,
-        history: History,
-        graphs: GraphShelf,
-        models: ChatModels,
-        voices: Voices,
-        memories: MemoryShelf,
-        uploads: Uploads,
-        clock: Clock,
-        ids: Ids,
-        rules: TurnRules,
-    ) -> None:
-        self._store = store
-        self._uploads = uploads
-        self._memories = memories
-        self._history = history
-        self._graphs = graphs
-        self._models = models
-        self._voices = voices
-        self._clock = clock
-        self._ids = ids
-        self._rules = rules
-        self._kept = lru_cache(REMEMBERED)(self._make_messages)
-        self._numbers = count()
+    def __init__(self, parts: TurnParts) -> None:
+        self._parts = parts
+        self._past = Past()
         self._threads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def run(
         self, ask: SendMsg, space: Space, revision: Revision, caller: Caller, *, image: Image | None = None
     ) -> AsyncGenerator[Frame, None]:
         """The frames of one turn, in order. `image` is the upload that the request names."""
-        now = self._clock.time()
+        now = self._parts.clock.time()
         facts = TurnFacts(
             connection_id=caller.connection_id,
             room_uid=ask.room_uid,
-            stream_uid=self._ids.base62(25),
+            stream_uid=self._parts.ids.base62(25),
             c_at=epoch_text(now),
             return_voice=space.return_voice if ask.return_voice is None else ask.return_voice,
             is_stream=ask.stream,
             scene_number=revision.default_scene if ask.scene_number is None else ask.scene_number,
-            som=self._rules.som,
-            eom=self._rules.eom,
+            som=self._parts.rules.som,
+            eom=self._parts.rules.eom,
             client_num=caller.client_num,
-            run_ids=RunIds(self._ids),
+            run_ids=RunIds(self._parts.ids),
         )
-        turn = _Turn(self, ask, space, revision, facts, caller, image, began=int(now * 1e9))
+        turn = _Turn(
+            self._parts, self._past, self._threads, ask, space, revision, facts, caller, image, began=int(now * 1e9)
+        )
         shows = revision.renders
         async with aclosing(turn.steps()) as steps:
             async for step in steps:
@@ -151,23 +143,15 @@ class Turns:
                     for frame in show(step, facts):
                         yield frame
 
-    def _messages(self, turn: Turn) -> tuple[AnyMessage, ...]:
-        """An earlier turn as the model is told it; those of ordinary length are kept ready."""
-        ordinary = len(turn.msg or "") + len(turn.reply) <= REMEMBERED_LENGTH
-        return self._kept(turn) if ordinary else self._make_messages(turn)
-
-    def _make_messages(self, turn: Turn) -> tuple[AnyMessage, ...]:
-        number = next(self._numbers)  # an id of their own keeps LangGraph from making some up for each run
-        reply = AIMessage(turn.reply, id=f"{number}-reply")
-        return (reply,) if turn.msg is None else (HumanMessage(turn.msg, id=f"{number}-msg"), reply)
-
 
 class _Turn:
     """One turn under way."""
 
     def __init__(
         self,
-        turns: Turns,
+        parts: TurnParts,
+        past: Past,
+        threads: WeakValueDictionary[str, asyncio.Lock],
         ask: SendMsg,
         space: Space,
         revision: Revision,
@@ -177,8 +161,11 @@ class _Turn:
         *,
         began: int,
     ) -> None:
-        self._in = turns
+        self._in = parts
+        self._past = past
+        self._threads = threads
         self._image = image
+        self._book = parts.models.book  # for the whole turn, whatever happens to the files meanwhile
         self._ask = ask
         self._space = space
         self._revision = revision
@@ -190,7 +177,7 @@ class _Turn:
         splits = space.sentence_mode and (revision.sent_uid_length is not None or not revision.raw_events)
         self._memories: Memories
         self._detector: HotwordDetector | None = None
-        self._splitter = SentenceSplitter(turns._rules.min_sentence) if splits else None
+        self._splitter = SentenceSplitter(parts.rules.min_sentence) if splits else None
         self._said_to_model: list[AnyMessage] = []
         self._offered: list[Choice] | None = None
         self._thread: RoomThread | None = None
@@ -206,7 +193,7 @@ class _Turn:
             dictionaries=self._memories.dictionaries,
             stream=self._ask.stream,
             run_ids=self._facts.run_ids,
-            make_uid=self._in._ids.base62,
+            make_uid=self._in.ids.base62,
         )
 
     async def steps(self) -> AsyncGenerator[Step, None]:
@@ -215,7 +202,7 @@ class _Turn:
         yield Started()
         yield HistorySought()
         try:
-            window = await self._in._history.window(space.uid, ask.room_uid)
+            window = await self._in.history.window(space.uid, ask.room_uid)
         except StoreFailure as failure:
             log.error("history of room %s cannot be read: %s", ask.room_uid, failure)
             yield Failed(NOT_READ)
@@ -225,19 +212,20 @@ class _Turn:
         self._facts.saved_turns = window.saved
         yield HistoryReplayed()
         yield MemorySought()
-        self._memories = await self._in._memories.of(space)
+        self._memories = await self._in.memories.of(space)
         yield MemoryFound(len(self._memories.book))
         self._reply = self._new_reply(window)
         yield ThinkStarted()
         try:
             last: Step | None = None
-            async with aclosing(self._answer(window)) as answer:
+            graph = self._in.graphs.get(space.graph)
+            async with self._alone(graph), aclosing(self._answer(graph, window)) as answer:
                 async for step in answer:
                     if isinstance(step, RunStep) and step.closes_turn:
                         last = step  # shown once the turn is saved: on R1 it tells the client that the turn is over
                     else:
                         yield step
-            await self._settle()
+                await self._settle()
             if last is not None:
                 yield last
         except Exception as error:  # noqa: BLE001 - a graph or a model may raise anything; the wire tells it in the flow
@@ -252,11 +240,32 @@ class _Turn:
             yield ChoicesEnded(await self._choices(), ask.use_choices)
         yield Ended()
 
-    def _answer(self, window: RoomWindow) -> AsyncGenerator[Step, None]:
-        said = self._said(window)
+    @asynccontextmanager
+    async def _alone(self, graph: Graph) -> AsyncIterator[None]:
+        """Turns of a room run one after the other, from recall to keep, where the graph keeps the room's memory."""
+        if not self._in.graphs.remembers(graph):
+            yield
+            return
+        lock = self._threads.setdefault(self._thread_id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._in.rules.turn_timeout):
+                await lock.acquire()
+        except TimeoutError:
+            raise TimeUp(self._in.rules.turn_timeout) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def _thread_id(self) -> str:
+        return f"{self._space.uid}/{self._ask.room_uid}"
+
+    def _answer(self, graph: Graph, window: RoomWindow) -> AsyncGenerator[Step, None]:
+        said = self._said(graph, window)
         if self._facts.return_voice and self._revision.has_voice:
-            life = self._in._rules.url_life or self._revision.voice_life
-            return self._in._voices.follow(
+            life = self._in.rules.url_life or self._revision.voice_life
+            return self._in.voices.follow(
                 said,
                 room_uid=self._ask.room_uid,
                 language=self._language,
@@ -266,15 +275,14 @@ class _Turn:
             )
         return said
 
-    async def _said(self, window: RoomWindow) -> AsyncGenerator[Step, None]:
+    async def _said(self, graph: Graph, window: RoomWindow) -> AsyncGenerator[Step, None]:
         """What the graph says, as steps. A reader of its own may run ahead of the socket."""
         reply = self._reply
         raw = self._revision.raw_events
         async with AsyncExitStack() as stack:
-            graph = self._in._graphs.get(self._space.graph)
-            graph, messages, config = await self._input(graph, window, stack)
+            graph, messages, config = await self._input(graph, window)
             running = await stack.enter_async_context(aclosing(run_graph(graph, messages, config, events=raw)))
-            limited = within(self._in._rules.turn_timeout, running)
+            limited = within(self._in.rules.turn_timeout, running)
             happenings = await stack.enter_async_context(aclosing(limited))
             try:
                 async for happening in happenings:
@@ -298,9 +306,7 @@ class _Turn:
             for step in reply.end():
                 yield step
 
-    async def _input(
-        self, graph: Graph, window: RoomWindow, stack: AsyncExitStack
-    ) -> tuple[Graph, list[AnyMessage], RunnableConfig]:
+    async def _input(self, graph: Graph, window: RoomWindow) -> tuple[Graph, list[AnyMessage], RunnableConfig]:
         """The graph to run (a remembering one on its room's thread), its messages and its config."""
         ask, space = self._ask, self._space
         turns = () if ask.no_history else window.turns
@@ -324,27 +330,24 @@ class _Turn:
             },
         }
         earlier = () if told else turns
-        if self._in._graphs.remembers(graph):
-            thread_id = f"{space.uid}/{ask.room_uid}"
-            lock = self._in._threads.setdefault(thread_id, asyncio.Lock())
-            await stack.enter_async_context(lock)
-            thread = RoomThread(graph, thread_id)
+        if self._in.graphs.remembers(graph):
+            thread = RoomThread(graph, self._thread_id)
             graph = thread.graph
-            configurable["thread_id"] = thread_id
+            configurable["thread_id"] = self._thread_id
             if not ask.no_history:
                 await thread.recall()
                 earlier = ()
                 if not ask.no_save:
                     self._thread = thread
-        said = [message for turn in earlier for message in self._in._messages(turn)]
-        picture = None if self._image is None else await self._in._uploads.data_url(self._image)
+        said = [message for turn in earlier for message in self._past.messages(turn)]
+        picture = None if self._image is None else await self._in.uploads.data_url(self._image)
         self._said_to_model = conversation(prompt, said, ask.msg, picture)
         return graph, self._said_to_model, {"configurable": configurable}
 
     async def _open_model(self) -> BaseChatModel:
         """Called by the graph when it wants its model: the moment the space has to be able to pay."""
         await self._pay()
-        return self._in._models.open(self._space.model, self._ask.model, self._reply_ask())
+        return self._in.models.open(self._space.model, self._ask.model, self._reply_ask(), book=self._book)
 
     def _reply_ask(self) -> ReplyAsk:
         ask, space = self._ask, self._space
@@ -365,16 +368,20 @@ class _Turn:
         """What the user may say next; none, and a log line, if that fails: the turn itself is done."""
         asked = self._ask.use_choices
         try:
-            found = self._offered or await self._in._models.choices(
-                self._space.model,
-                self._ask.model,
-                self._reply_ask(),
-                [*self._said_to_model, AIMessage(self._reply.text)],
-                asked,
-            )
+            found: Sequence[Choice] | None = self._offered
+            if found is None:
+                async with asyncio.timeout(min(CHOICES_TIMEOUT, self._in.rules.turn_timeout)):
+                    found = await self._in.models.choices(
+                        self._space.model,
+                        self._ask.model,
+                        self._reply_ask(),
+                        [*self._said_to_model, AIMessage(self._reply.text)],
+                        asked,
+                        book=self._book,
+                    )
         except Exception as error:  # noqa: BLE001 - a real model may raise anything
             about = {"connection_id": self._caller.connection_id, "room_uid": self._ask.room_uid}
-            log.warning("no choices: %s", self._in._models.tell(error), extra=about)
+            log.warning("no choices: %s", self._in.models.tell(error), extra=about)
             return []
         return [{"text": choice.text, "tone": choice.tone} for choice in found[:asked]]
 
@@ -382,7 +389,7 @@ class _Turn:
         async with self._paying:  # a graph may ask for the model in several nodes at once
             if self._charged:
                 return
-            charge = await self._in._store.charge(self._space.uid, self._space.credit_per_turn)
+            charge = await self._in.store.charge(self._space.uid, self._space.credit_per_turn)
             if not charge.ok:
                 raise NoCredit(NO_CREDIT.format(balance=charge.balance))
             self._charged = True
@@ -390,7 +397,7 @@ class _Turn:
     async def _give_back(self) -> None:
         if self._charged and self._space.credit_per_turn:
             try:
-                await self._in._store.refund(self._space.uid, self._space.credit_per_turn)
+                await self._in.store.refund(self._space.uid, self._space.credit_per_turn)
             except StoreFailure as failure:
                 log.error("credit of space %s cannot be given back: %s", self._space.uid, failure)
 
@@ -413,9 +420,12 @@ class _Turn:
             cost=self._space.credit_per_turn,
             hotwords=() if self._detector is None else tuple(self._detector.fired),
         )
-        await self._in._history.save(self._space.uid, ask.room_uid, turn)
         if self._thread is not None:
-            await self._thread.keep()
+            try:
+                await self._thread.keep()
+            except Exception as error:
+                raise StoreFailure(f"the graph's memory cannot be written: {error}") from error
+        await self._in.history.save(self._space.uid, ask.room_uid, turn)
 
     def _tell(self, error: Exception) -> str:
         """The text that the client gets for a failure, and the log line for us."""
@@ -429,7 +439,9 @@ class _Turn:
         if isinstance(error, StoreFailure):
             log.error("turn not saved: %s", error, extra=about)
             return NOT_SAVED
-        expected = self._in._models.is_upstream_error(error) or isinstance(error, GraphError)
-        told = self._in._models.tell(error)
+        expected = self._in.models.is_upstream_error(error) or isinstance(error, GraphError)
+        told = self._in.models.tell(error)
+        if isinstance(error, OSError) and not expected:
+            told = BROKEN  # its text may name files of this machine
         log.warning("turn failed: %s", told, extra=about, exc_info=not expected)
         return told

@@ -9,10 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.load import masked
-from tests.live import Json, LiveServer, sendmsg, talk, write_fixtures
+from tests.live import DEMO_KEY, Json, LiveServer, sendmsg, talk, write_fixtures
 from tests.wire.test_gateway import until
 
 GRAPHS = """
@@ -155,13 +156,66 @@ async def test_failed_cancelled_and_unsaved_turns_leave_no_trace_in_a_rememberin
         await until(lambda: live.program.gateway.running == 0)
         async with talk(live) as peer:
             await peer.turn(sendmsg("둘"))
-        graph = live.engine.turns._graphs.get("remembers")
+        graph = live.engine.graphs.get("remembers")
         state = await live.run(graph.aget_state({"configurable": {"thread_id": "test/51VPKp3F0yPX"}}))
-        window = await live.run(live.engine.turns._history.window("test", "51VPKp3F0yPX"))
+        window = await live.run(live.engine.history.window("test", "51VPKp3F0yPX"))
     assert [m.text for m in state.values["messages"] if m.name == "heard"] == ["하나", "하나/둘"]
     assert [turn.msg for turn in window.turns] == ["하나", "따로", "둘"]
     for file in (tmp_path / "data").glob("graphs.sqlite3*"):
         assert "몰래 한 말".encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("return_voice", [0, 1])
+async def test_overlapping_turns_of_a_remembering_graph_forget_nothing(tmp_path: Path, return_voice: int) -> None:
+    with server(tmp_path, "remembers", voice={"engine": "tone", "workers": 1}) as live:
+        async with talk(live) as peer:
+            for msg in ("하나", "둘", "셋"):
+                await peer.send(sendmsg(msg, return_voice=return_voice))
+            ends = 0
+            while ends < 3:
+                ends += (await peer.receive())["status"] == "END"
+        state = await live.run(
+            live.engine.graphs.get("remembers").aget_state({"configurable": {"thread_id": "test/51VPKp3F0yPX"}})
+        )
+    heard = [message.text for message in state.values["messages"] if message.name == "heard"]
+    assert heard == ["하나", "하나/둘", "하나/둘/셋"]
+
+
+async def test_a_memory_that_cannot_be_written_fails_the_turn_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*args: Any, **options: Any) -> None:
+        raise RuntimeError("host db.internal is gone")
+
+    with server(tmp_path, "remembers") as live:
+        monkeypatch.setattr("app.agent.threads.RoomThread.keep", lost)
+        async with talk(live) as peer:
+            frames = await peer.turn(sendmsg("하나"))
+        window = await live.run(live.engine.history.window("test", "51VPKp3F0yPX"))
+        assert await credit(live) == 1000
+    assert frames[-3]["msg"] == "The turn could not be saved."
+    assert window.saved == 0
+
+
+async def test_an_unread_download_is_dropped(tmp_path: Path) -> None:
+    replies: list[Json] = [{"when": {"msg": "많이"}, "tokens": ["가" * 500] * 5000}]
+    with server(tmp_path, "plain", replies=replies, v3={"send_timeout": 0.4}) as live:
+        body = json.dumps({"model": "scripted", "stream": True, "messages": [{"role": "user", "content": "많이"}]})
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port, limit=1024)
+        writer.write(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {DEMO_KEY}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}".encode()
+        )
+        assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+        process = psutil.Process()
+        mine = writer.get_extra_info("sockname")
+
+        def held() -> bool:
+            return any(c.raddr == mine and c.status == "ESTABLISHED" for c in process.net_connections("tcp"))
+
+        assert held()
+        await until(lambda: not held())
+        writer.close()
 
 
 async def test_a_character_that_the_model_cuts_in_two_arrives_whole(tmp_path: Path) -> None:

@@ -305,4 +305,4 @@ async def until(condition: Any) -> None:
 
 async def saved(server: LiveServer, room_uid: str, space: str = "test") -> Any:
     """What the server's store has of a room."""
-    return await server.run(server.engine.turns._history.window(space, room_uid))
+    return await server.run(server.engine.history.window(space, room_uid))

@@ -83,7 +83,7 @@ async def test_a_graph_with_a_checkpointer_remembers_the_room_by_itself(tmp_path
             for msg in ("하나", "둘"):
                 await peer.turn(sendmsg(msg))
             await peer.turn(sendmsg("몰래", no_save=1))
-        graph = live.engine.turns._graphs.get("remembering")
+        graph = live.engine.graphs.get("remembering")
         state = await live.run(graph.aget_state({"configurable": {"thread_id": "test/51VPKp3F0yPX"}}))
     heard = [message.text for message in state.values["messages"] if message.name == "heard"]
     assert heard == ["하나", "하나/둘"]
@@ -96,7 +96,7 @@ async def test_a_graph_with_a_checkpointer_still_remembers_after_a_restart(tmp_p
         with server(tmp_path, "remembering") as live:
             async with talk(live) as peer:
                 await peer.turn(sendmsg(msg))
-            graph = live.engine.turns._graphs.get("remembering")
+            graph = live.engine.graphs.get("remembering")
             state = await live.run(graph.aget_state({"configurable": {"thread_id": "test/51VPKp3F0yPX"}}))
     assert [m.text for m in state.values["messages"] if m.name == "heard"] == ["하나", "하나/둘"]
 

@@ -154,5 +154,5 @@ async def test_before_its_revision_there_is_no_greeting(server: LiveServer, revi
 async def test_a_greeting_leaves_no_trace_in_the_room(server: LiveServer) -> None:
     async with talk(server) as peer:
         await greet(peer)
-    window = await server.run(server.engine.turns._history.window("test", "51VPKp3F0yP3"))
+    window = await server.run(server.engine.history.window("test", "51VPKp3F0yP3"))
     assert window.saved == 0

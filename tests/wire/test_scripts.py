@@ -134,7 +134,7 @@ async def answer(server: LiveServer, msg: str, **fields: object) -> list[Json]:
 
 async def saved(server: LiveServer, room_uid: str) -> Turn:
     """The last turn of a room."""
-    window = await server.run(server.engine.turns._history.window("test", room_uid))
+    window = await server.run(server.engine.history.window("test", room_uid))
     return window.turns[-1]
 
 
