@@ -77,7 +77,17 @@ def configure_logs(style: str, level: str) -> None:
     root.handlers[:] = [output]
     root.setLevel(level.upper())
     quiet = logging.DEBUG if level == "debug" else logging.WARNING
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "openai", "alembic", "asyncio"):
+    for name in (
+        "uvicorn",
+        "uvicorn.error",
+        "uvicorn.access",
+        "httpx",
+        "httpcore",
+        "openai",
+        "alembic",
+        "asyncio",
+        "watchfiles",
+    ):
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
