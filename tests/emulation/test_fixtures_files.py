@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.emulation import documents
@@ -135,6 +135,7 @@ JSON = st.recursive(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=JSON, readable=st.booleans())
+@example(value="-.0", readable=False)
 def test_what_python_writes_as_yaml_or_json_is_read_back(tmp_path: Path, value: Any, readable: bool) -> None:
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(value, allow_unicode=readable), encoding="utf-8", newline="")
     (tmp_path / "x.json").write_text(json.dumps(value, ensure_ascii=not readable), encoding="utf-8", newline="")
