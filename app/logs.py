@@ -4,38 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from typing import Any
 
+from app.redaction import redact, redacted
+
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-_SECRETS = (
-    (re.compile(r"\b([0-9a-f]{4})[0-9a-f]{18}\b"), r"\1…"),  # a chldo api_key: 22 hexadecimal digits
-    (re.compile(r"\b(sk-[A-Za-z0-9]{2})[A-Za-z0-9_-]{6,}"), r"\1…"),
-    (re.compile(r"(?i)(bearer\s+\S{2})\S+"), r"\1…"),
-    (re.compile(r"(Signature=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
-    (re.compile(r"(://[^:/@\s\"']+:)[^@\s/\"']+@"), r"\1…@"),
-    (re.compile(r"(?i)(\"(?:api_key|org_id|authorization)\"\s*:\s*\"[^\"]{2})[^\"]*"), r"\1…"),
-    (re.compile(r"(?i)((?:api_key|token)=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
-)
-
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127) if code != 9}
-
-
-def redact(text: str) -> str:
-    """`text` with every key, signature and password shortened beyond use."""
-    for pattern, shown in _SECRETS:
-        text = pattern.sub(shown, text)
-    return text
-
-
-def _redacted(value: object) -> Any:
-    """`value` as JSON can hold it, every text in it redacted."""
-    if isinstance(value, dict):
-        return {str(key): _redacted(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redacted(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))
 
 
 class TextFormatter(logging.Formatter):
@@ -66,7 +41,7 @@ class JsonFormatter(logging.Formatter):
         line.update((key, value) for key, value in vars(record).items() if key not in _OWN)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(_redacted(line), ensure_ascii=False)
+        return json.dumps(redacted(line), ensure_ascii=False)
 
 
 def configure_logs(style: str, level: str) -> None:

@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from app.logs import JsonFormatter, TextFormatter, redact
+from app.logs import JsonFormatter, TextFormatter
+from app.redaction import redact
 
 SECRETS = [
     ("key d4a3653a4ba72d6e04a293 used", "d4a3653a4ba72d6e04a293"),
