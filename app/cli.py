@@ -63,6 +63,12 @@ def serve(
     revision: Annotated[
         str | None, typer.Option(help="Dated revision of the wire: 2023-12-28 … 2024-11-13 (the default).")
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Make ids, times, pauses and faults come out the same every time.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Fault profiles in force from the start, comma separated.")
+    ] = None,
     log_format: Annotated[LogFormat | None, typer.Option(help="Logs for people or for machines.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", envvar="CHLDO_CONFIG")] = None,
@@ -81,6 +87,8 @@ def serve(
             fixtures=fixtures,
             data=data,
             revision=revision,
+            seed=seed,
+            profile=profile,
             log_format=log_format.value if log_format else None,
             log_level=log_level,
         )

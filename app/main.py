@@ -10,11 +10,10 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -22,27 +21,17 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from app.chldo.files import file_routes
-from app.chldo.gateway import Gateway
-from app.chldo.info import info_routes
-from app.chldo.memory import memory_routes
-from app.chldo.proxy import proxy_routes
-from app.chldo.revisions import REVISIONS
+from app.chldo.wire import ChldoWire
 from app.control.health import health_routes
-from app.emulation.determinism import Clock, Ids, RealClock
+from app.emulation.calls import Calls
+from app.emulation.determinism import Clock, RealClock, World, WorldClock
+from app.emulation.journal import Journal
+from app.engine import Engine, Stage, Wire
 from app.settings import Settings, SettingsError, shipped
 
-if TYPE_CHECKING:
-    from app.agent.graphs import GraphShelf
-    from app.agent.models import ChatModels
-    from app.chldo.actions import Actions
-    from app.spaces.history import History
-    from app.spaces.store import SpaceStore
-    from app.spaces.uploads import Uploads
-    from app.voice.library import VoiceLibrary
-    from app.voice.speech import Speaker
-
 log = logging.getLogger("app")
+
+CONTROL = "/_emulator"
 
 READY_TIMEOUT = 60.0
 """Seconds a request waits for the program to be ready."""
@@ -53,47 +42,24 @@ STOP_TIMEOUT = 2.5
 SWEEP_PAUSE = 60.0
 """Seconds between two searches for expired voices."""
 
-T = TypeVar("T")
-
 _HEAVY = (
-    *("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.chldo.actions"),
-    "app.emulation.watching",
+    *("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.emulation.watching"),
+    "app.chldo.actions",
 )
-
-
-@dataclass(slots=True)
-class Engine:
-    """What a turn needs, loaded."""
-
-    actions: Actions
-    store: SpaceStore
-    history: History
-    graphs: GraphShelf
-    models: ChatModels
-    uploads: Uploads
-    library: VoiceLibrary
-    speaker: Speaker
 
 
 class Program:
     """The running program: what is ready, and how to wait for it."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, ids: Ids, fatal: Callable[[str], None], ready: Callable[[], None]
+        self, settings: Settings, stage: Stage, fatal: Callable[[str], None], ready: Callable[[], None]
     ) -> None:
         self._ready = ready
         self.settings = settings
-        self.clock = clock
-        self.ids = ids
+        self.stage = stage
         self._fatal = fatal
         self._engine: asyncio.Future[Engine] | None = None
-        self.gateway = Gateway(
-            revision=settings.revision,
-            settings=settings.v3,
-            clock=clock,
-            ids=ids,
-            actions=self.part(lambda engine: engine.actions),
-        )
+        self.wires: Sequence[Wire] = (ChldoWire(settings.v3, settings.revision, stage, self.engine),)
 
     async def engine(self) -> Engine | None:
         """The engine, once it is loaded; None if that takes too long or has failed."""
@@ -113,23 +79,19 @@ class Program:
             return None
         return waiting.result()
 
-    def part(self, pick: Callable[[Engine], T]) -> Callable[[], Awaitable[T | None]]:
-        """A way to ask for one part of the engine: the part once it is loaded, None if that takes too long."""
-
-        async def get() -> T | None:
-            engine = await self.engine()
-            return None if engine is None else pick(engine)
-
-        return get
+    @property
+    def running(self) -> int:
+        """Turns under way on all wires."""
+        return sum(wire.running for wire in self.wires)
 
     def report(self) -> dict[str, Any]:
         """Facts for the health page."""
         return {
             "ready": self.opened is not None,
             "version": version("chldo-emulator"),
-            "revision": self.settings.revision,
-            "connections": len(self.gateway.connections),
-            "turns": self.gateway.running,
+            "revision": self.wires[0].revision,
+            "connections": len(self.stage.lines),
+            "turns": self.running,
             "voices": self.opened.speaker.busy if self.opened else 0,
             "tasks": len(asyncio.all_tasks()),
         }
@@ -140,16 +102,18 @@ class Program:
         self._engine = asyncio.get_running_loop().create_future()
         stop = asyncio.Event()
         boot = asyncio.create_task(self._live(self._engine, stop), name="engine")
-        watch = asyncio.create_task(self.gateway.watch(), name="watch")
-        watch.add_done_callback(self._watch_ended)
+        watches = [asyncio.create_task(wire.watch(), name=f"watch {wire.name}") for wire in self.wires]
+        for watch in watches:
+            watch.add_done_callback(self._watch_ended)
         try:
             yield
         finally:
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
             stop.set()
             if not self._engine.done():
                 boot.cancel()  # a start that still waits for something (a database, say) is given up
-            await asyncio.wait({boot, watch}, timeout=STOP_TIMEOUT)
+            await asyncio.wait({boot, *watches}, timeout=STOP_TIMEOUT)
 
     def _watch_ended(self, watch: asyncio.Task[None]) -> None:
         if not watch.cancelled() and (error := watch.exception()) is not None:
@@ -157,13 +121,16 @@ class Program:
 
     async def _live(self, opened: asyncio.Future[Engine], stop: asyncio.Event) -> None:
         """Loads the engine, keeps it until `stop`, closes it."""
+        machine = RealClock()
         try:
             async with AsyncExitStack() as stack:
-                began = self.clock.monotonic()
-                engine = await open_engine(self.settings, self.clock, self.ids, stack)
+                began = machine.monotonic()
+                engine = await open_engine(self.settings, self.stage, stack)
+                for wire in self.wires:
+                    await wire.open(engine)
                 self._ready()
                 opened.set_result(engine)
-                log.info("ready after %.2f s", self.clock.monotonic() - began)
+                log.info("ready after %.2f s", machine.monotonic() - began)
                 await stop.wait()
         except Exception as error:
             if opened.done():
@@ -175,19 +142,13 @@ class Program:
             self._fatal(f"cannot start: {error}")
 
 
-async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> Engine:
+async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -> Engine:
     """Loads and opens everything a turn needs; `stack` closes it again. Raises with a one-line text if something
     is unusable.
     """
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
     from app.agent.graphs import GraphError, GraphShelf
     from app.agent.models import SCRIPTED, ChatModels, Upstream
-    from app.chldo.actions import Actions
-    from app.chldo.greeting import Greetings
-    from app.chldo.memories import MemoryShelf
-    from app.chldo.steps import TurnRules
-    from app.chldo.turn import TurnParts, Turns
-    from app.chldo.voices import Voices
     from app.emulation.fixtures import Fixtures, load_fixtures
     from app.emulation.replies import LiveBook
     from app.emulation.watching import FixtureWatch, LiveFixtures, NotAccepted, digest
@@ -198,13 +159,16 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     from app.voice.library import VoiceLibrary
     from app.voice.speech import OpenAISpeech, Speaker
 
+    machine = RealClock()
+    clock, ids = stage.world.clock, stage.world.ids
     folder = settings.fixtures or shipped("fixtures")
     seen = await asyncio.to_thread(digest, folder)
     fixtures = await asyncio.to_thread(load_fixtures, folder, strict=settings.strict)
     book = LiveBook(fixtures.replies)
     await asyncio.to_thread(lambda: settings.data.mkdir(parents=True, exist_ok=True))
+    await _open_journal(settings, stage.journal, stack)
 
-    library = VoiceLibrary(settings.data / "voices", clock=clock)
+    library = VoiceLibrary(settings.data / "voices", clock=clock, key=await _signing_key(stage.world))
     stack.push_async_callback(library.close)
     await library.open()
     voice = settings.voice
@@ -218,7 +182,7 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
         engine=voice.engine,
         workers=voice.workers,
         timeout=voice.timeout,
-        clock=clock,
+        clock=machine,
         fallback=voice.fallback,
         cache_bytes=voice.cache,
         openai=OpenAISpeech(
@@ -234,7 +198,7 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     stack.push_async_callback(speaker.close)
     await speaker.start()
 
-    uploads = Uploads(settings.data / "uploads", clock=clock, ids=ids)
+    uploads = Uploads(settings.data / "uploads", clock=clock, ids=ids.branch("uploads"))
     stack.push_async_callback(uploads.close)
     await uploads.open()
 
@@ -242,7 +206,7 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
     database = Database(url, folder=settings.data)
     stack.push_async_callback(database.close)
     await database.open()
-    store = SpaceStore(database, clock=clock)
+    store = SpaceStore(database, clock=machine)
     await store.seed(fixtures.spaces)
     history = History(database, window=settings.agent.history)
     stack.push_async_callback(history.close)
@@ -278,36 +242,16 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
             raise NotAccepted(str(error)) from error
 
     await check(fixtures)
-    v3 = settings.v3
-    rules = TurnRules(
-        som_eom=v3.som_eom,
-        min_sentence=v3.min_sentence,
-        turn_timeout=v3.turn_timeout,
-        url_life=v3.url_life,
-        frame_limit=v3.frame_limit,
-    )
-    voices = Voices(speaker, library)
-    memories = MemoryShelf(v3.frame_limit)
-    turns = Turns(
-        TurnParts(
-            store=store,
-            history=history,
-            graphs=graphs,
-            models=models,
-            voices=voices,
-            memories=memories,
-            uploads=uploads,
-            clock=clock,
-            ids=ids,
-            rules=rules,
-        )
-    )
-    greetings = Greetings(voices=voices, memories=memories, clock=clock, ids=ids, rules=rules)
-    actions = Actions(store=store, uploads=uploads, turns=turns, greetings=greetings)
+    live = LiveFixtures(folder, strict=settings.strict, book=book, faults=stage.faults, accept=accept)
+    live.take_faults(fixtures)
+    for profile in (name.strip() for name in (settings.profile or "").split(",")):
+        if profile and profile not in stage.faults.profiles:
+            raise SettingsError(f"profile: no {profile!r}; known: {', '.join(stage.faults.profiles) or 'none'}")
+        if profile:
+            stage.faults.use(profile)
     background = [asyncio.create_task(_sweep(library, uploads, clock), name="sweep")]
     if settings.watch:
-        live = LiveFixtures(folder, strict=settings.strict, book=book, accept=accept)
-        watch = FixtureWatch(folder, seen=seen, clock=clock, changed=live.reload)
+        watch = FixtureWatch(folder, seen=seen, clock=machine, changed=live.reload)
         background.append(asyncio.create_task(watch.run(), name="fixtures"))
 
     async def stop_background() -> None:
@@ -316,10 +260,31 @@ async def open_engine(settings: Settings, clock: Clock, ids: Ids, stack: AsyncEx
         await asyncio.gather(*background, return_exceptions=True)
 
     stack.push_async_callback(stop_background)
-    return Engine(actions, store, history, graphs, models, uploads, library, speaker)
+    return Engine(database, store, history, graphs, models, book, live, uploads, library, speaker)
 
 
-async def _sweep(library: VoiceLibrary, uploads: Uploads, clock: Clock) -> None:
+async def _open_journal(settings: Settings, journal: Journal, stack: AsyncExitStack) -> None:
+    """Begins to write the journal to disk, where the settings say so."""
+    if settings.journal.folder is None:
+        return
+    from app.emulation.journal_file import JournalFile
+
+    file = JournalFile(settings.journal.folder, size=settings.journal.file, files=settings.journal.files)
+    await asyncio.to_thread(file.open)
+    stack.push_async_callback(asyncio.to_thread, file.close)
+    journal.sinks.append(file)
+
+
+async def _signing_key(world: World) -> bytes | None:
+    """The key that signs voice URLs in a seeded world; None where the data folder keeps one."""
+    if world.seed is None:
+        return None
+    from app.voice.signing import seeded_key
+
+    return await asyncio.to_thread(seeded_key, world.ids.branch("signing").seed_bytes)
+
+
+async def _sweep(library: Any, uploads: Any, clock: Clock) -> None:
     """Deletes expired voices now and then."""
     while True:
         try:
@@ -337,12 +302,15 @@ class Application(FastAPI):
     middleware.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, calls: Calls, **options: Any) -> None:
         super().__init__(**options)
+        self._calls = calls
         self.sockets: dict[str, ASGIApp] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
+        if scope["type"] == "http":
+            await self._calls(super().__call__, scope, receive, send)
+        elif scope["type"] != "websocket":
             await super().__call__(scope, receive, send)
         elif (wire := self.sockets.get(scope["path"])) is not None:
             await wire(scope, receive, send)
@@ -352,29 +320,36 @@ class Application(FastAPI):
             await WebSocket(scope, receive, send).send_denial_response(JSONResponse({"message": message}, 404))
 
 
+def world_of(settings: Settings) -> World:
+    """Time and dice as the settings want them."""
+    start = None if settings.start_at is None else settings.start_at.timestamp()
+    return World(WorldClock(start=start)) if settings.seed is None else World.seeded(settings.seed, start)
+
+
 def create_app(
     settings: Settings,
     *,
-    clock: Clock | None = None,
-    ids: Ids | None = None,
     fatal: Callable[[str], None] | None = None,
     ready: Callable[[], None] | None = None,
 ) -> Application:
     """The application. `fatal` is told, in one line, when it cannot come up; `ready` is called when it has. Raises
     `SettingsError`.
     """
-    if settings.revision not in REVISIONS:
-        raise SettingsError(f"revision: must be one of {', '.join(REVISIONS)} (got {settings.revision!r})")
-    ids = ids or Ids()
-    program = Program(settings, clock or RealClock(), ids, fatal or log.critical, ready or (lambda: None))
+    world = world_of(settings)
+    stage = Stage(world, Journal(clock=world.clock, most=settings.journal.entries, size=settings.journal.bytes))
+    program = Program(settings, stage, fatal or log.critical, ready or (lambda: None))
+    known = program.wires[0].revisions
+    if settings.revision not in known:
+        raise SettingsError(f"revision: must be one of {', '.join(known)} (got {settings.revision!r})")
     app = Application(
+        Calls(stage.journal, except_under=CONTROL),
         title="chldo emulator",
         version=version("chldo-emulator"),
         lifespan=program.lifespan,
-        docs_url="/_emulator/docs",
+        docs_url=f"{CONTROL}/docs",
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
-        openapi_url="/_emulator/openapi.json",
+        openapi_url=f"{CONTROL}/openapi.json",
     )
     app.state.program = program
     app.add_middleware(
@@ -385,12 +360,8 @@ def create_app(
         expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
     )
     app.include_router(health_routes(program.report))
-    app.include_router(info_routes(ids, program.part(lambda engine: engine.library)))
-    store = program.part(lambda engine: engine.store)
-    uploads = program.part(lambda engine: engine.uploads)
-    app.include_router(file_routes(ids, uploads, store, url_base=settings.v3.url_base))
-    app.include_router(memory_routes(store))
-    app.include_router(proxy_routes(program.engine, program.clock, ids, timeout=settings.v3.turn_timeout))
-    for path in ("/v1", "/v1/", "/v3", "/v3/", "/v4", "/v4/"):
-        app.sockets[path] = program.gateway
+    for wire in program.wires:
+        for router in wire.routers():
+            app.include_router(router)
+        app.sockets.update(wire.sockets)
     return app

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import struct
 import sys
 from asyncio import BaseTransport
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,8 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
+
+from app.emulation.lines import RAW, RESET
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -53,8 +56,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     _written_at = 0.0
 
     async def send(self, message: ASGISendEvent) -> None:
-        text = message.get("text")
+        kind: str = message["type"]
+        if kind == RESET:
+            self._reset()
+            return
+        text = cast(str | bytes | None, message.get("data") if kind == RAW else message.get("text"))
         if text is not None and self.close_sent:
+            raise ClientDisconnected
+        if kind == RAW and self.transport.is_closing():
             raise ClientDisconnected
         if text is None or not self.handshake_complete or self.transport.is_closing():
             if message["type"] == "websocket.close":
@@ -68,7 +77,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         # The frame stays in the protocol's own output, so that whatever is written next (a pong, a close)
         # takes it along in order.
         try:
-            self.conn.send_text(cast(str, text).encode())
+            self.conn.send_text(text.encode() if isinstance(text, str) else text)
         except InvalidState:
             raise ClientDisconnected from None
         self._waiting += 1
@@ -80,6 +89,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 self._gathering = self.loop.call_later(GATHER - quiet, self._write)
         elif self._waiting >= GATHER_LIMIT:
             self._write()
+
+    def _reset(self) -> None:
+        """Ends the TCP connection with a reset; what was sent but not yet taken is lost, as on a bad network."""
+        if self.transport.is_closing():
+            return
+        self._write()
+        under = self.transport.get_extra_info("socket")
+        if under is not None:
+            under.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _write(self) -> None:
         if self._gathering is not None:

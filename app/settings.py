@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,6 +96,26 @@ class StoreSettings(Group):
     )
 
 
+class JournalSettings(Group):
+    """What the journal keeps."""
+
+    entries: int = Field(50_000, ge=0, description="Entries kept in memory; 0 keeps none.")
+    bytes: int = Field(64 * 1024 * 1024, ge=0, description="Bytes kept in memory.")
+    folder: Path | None = Field(None, description="Folder to write it to as well, as JSON lines; unset: memory only.")
+    file: int = Field(64 * 1024 * 1024, ge=1024, description="Bytes of one file on disk; then the next one begins.")
+    files: int = Field(5, ge=0, le=1000, description="Older files on disk that are kept.")
+
+
+class ControlSettings(Group):
+    """The control plane under /_emulator."""
+
+    enabled: bool = Field(True, description="Whether it is there; the health check always is.")
+    token: SecretStr | None = Field(
+        None,
+        description="Bearer token that callers must show; made and printed where other machines can call.",
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -111,11 +132,23 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     cors: str = Field("*", description="Origins that browsers may call the HTTP endpoints from, comma separated.")
     watch: bool = Field(True, description="Read the fixtures again when their files change.")
+    seed: int | None = Field(None, description="Makes ids, pauses and the dice of faults come out the same every time.")
+    start_at: datetime | None = Field(
+        None, description="Where the emulated clock starts; unset: now, or 2024-11-13 00:00 UTC with a seed."
+    )
+    profile: str | None = Field(None, description="Fault profiles in force from the start, comma separated.")
     strict: bool = Field(False, description="Only reply entries answer, in every space; what none matches fails.")
     v3: V3Settings = V3Settings()
     voice: VoiceSettings = VoiceSettings()
     agent: AgentSettings = AgentSettings()
     store: StoreSettings = StoreSettings()
+    journal: JournalSettings = JournalSettings()
+    control: ControlSettings = ControlSettings()
+
+    @field_validator("start_at")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
     @classmethod
     def settings_customise_sources(
@@ -169,7 +202,7 @@ def _first_line(error: ValidationError, given: dict[str, Any], table: dict[str, 
     else:
         source = ".".join(path)
     message = first["msg"].removeprefix("Value error, ")
-    secret = path[0] == "store"  # a URL with a password
+    secret = path[0] in ("store", "control")  # a URL with a password, a token
     shown = "" if secret or first["type"] == "extra_forbidden" else f" (got {first['input']!r})"
     if first["type"] == "extra_forbidden":
         message = "unknown setting"

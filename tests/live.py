@@ -15,7 +15,8 @@ import httpx
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.main import Engine, Program, create_app
+from app.engine import Engine
+from app.main import Program, create_app
 from app.serving import listen, server_of
 from app.settings import Settings, load_settings
 

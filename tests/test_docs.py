@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -34,11 +35,13 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 WIRE = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
 
 HEADINGS = {"": "## The server", "v3": "## v3: the wire", "voice": "## voice", "agent": "## agent", "store": "## store"}
+HEADINGS |= {"journal": "## journal", "control": "## control"}
 OF_THE_MACHINE = {"voice.workers": "2"}
 """Defaults that depend on the machine, and what the page says of them."""
 
 SAMPLES: dict[Any, object] = {bool: True, int: 777, float: 7.5, str: "sample", Path: "sample", SecretStr: "sqlite:///x"}
-SPECIAL: dict[str, object] = {"v3.url_base": "https://sample", "voice.workers": 32}
+SAMPLES[datetime] = datetime(2024, 11, 13, 9, tzinfo=UTC)
+SPECIAL: dict[str, object] = {"journal.file": 4096, "v3.url_base": "https://sample", "voice.workers": 32}
 """Values of settings whose type does not say what they take."""
 
 

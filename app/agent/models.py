@@ -18,7 +18,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 
-from app.agent.scripted import ScriptedChatModel, ScriptedFailure, Unanswered
+from app.agent.scripted import Matched, ScriptedChatModel, ScriptedFailure, Unanswered
 from app.emulation.determinism import Clock, RealClock
 from app.emulation.replies import Choice, LiveBook, ReplyAsk, ReplyBook
 
@@ -73,15 +73,22 @@ class ChatModels:
         return space_model != SCRIPTED and self._upstream.configured
 
     def open(
-        self, space_model: str, asked_model: str | None, ask: ReplyAsk, book: ReplyBook | None = None
+        self,
+        space_model: str,
+        asked_model: str | None,
+        ask: ReplyAsk,
+        book: ReplyBook | None = None,
+        clock: Clock | None = None,
+        matched: Matched | None = None,
     ) -> BaseChatModel:
         """The model for one turn. `asked_model` (the request's `model`) chooses among upstream models only; `book`
-        answers in place of the one in force.
+        answers in place of the one in force, pauses are taken on `clock`; `matched` hears which reply of the script
+        answers.
         """
         named = self._model or space_model
         if self.serves_upstream(named):
             return self._openai(asked_model or named)
-        return ScriptedChatModel(book=book or self.book, ask=ask, clock=self._clock)
+        return ScriptedChatModel(book=book or self.book, ask=ask, clock=clock or self._clock, matched=matched)
 
     async def choices(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -25,6 +25,10 @@ from app.emulation.determinism import Clock
 from app.emulation.replies import Reply, ReplyAsk, ReplyBook, ReplyError, ToolCall
 
 log = logging.getLogger("app.agent")
+
+
+Matched = Callable[[Callable[[], dict[str, Any]]], None]
+"""Hears of a question that is answered from the script; the function explains which reply answers, and why."""
 
 
 class Unanswered(Exception):
@@ -51,6 +55,7 @@ class ScriptedChatModel(BaseChatModel):
     book: SkipValidation[ReplyBook]
     ask: SkipValidation[ReplyAsk]
     clock: SkipValidation[Clock]
+    matched: SkipValidation[Matched | None] = None
 
     @property
     def _llm_type(self) -> str:
@@ -74,6 +79,9 @@ class ScriptedChatModel(BaseChatModel):
                 break  # nobody spoke since the last reply: the agent speaks first
         ask = self.ask if msg == self.ask.msg else replace(self.ask, msg=msg)
         reply = self.book.answer(ask)
+        if self.matched is not None:
+            book = self.book
+            self.matched(lambda: book.explain(ask).plain())
         level = logging.INFO if self.book.is_strict(ask.space) else logging.DEBUG
         if reply is None or log.isEnabledFor(level):
             why = str(self.book.explain(ask))

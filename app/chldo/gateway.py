@@ -19,13 +19,17 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.chldo.frames import ErrorFrame, Frame, StatusFrame
+from app.chldo.reading import frame_type
 from app.chldo.requests import Forbidden, Greet, Refusal, SendMsg, Status, parse
 from app.chldo.revisions import REVISIONS, V1, Revision, with_msg
 from app.chldo.steps import Caller
-from app.emulation.determinism import Clock, Ids
+from app.emulation.determinism import Ids
+from app.emulation.exchanges import Exchange
+from app.emulation.lines import Line
 
 if TYPE_CHECKING:
     from app.chldo.actions import Actions
+    from app.engine import Stage
     from app.settings import V3Settings
 
 log = logging.getLogger("app.chldo")
@@ -42,21 +46,29 @@ BROKEN = "Internal server error"
 class Connection:
     """One open socket."""
 
-    __slots__ = ("_send", "active_at", "id", "opened_at", "revision", "room_uid", "turns", "url_base", "websocket")
+    __slots__ = ("active_at", "line", "opened_at", "requests", "revision", "turns", "url_base", "websocket")
 
-    def __init__(self, websocket: WebSocket, send: Send, connection_id: str, revision: Revision, now: float) -> None:
+    def __init__(self, websocket: WebSocket, line: Line, revision: Revision) -> None:
         self.websocket = websocket
-        self._send = send
-        self.id = connection_id
+        self.line = line
         self.revision = revision
-        self.room_uid = websocket.query_params.get("room_uid", "")
-        self.opened_at = self.active_at = now
+        self.opened_at = self.active_at = self.now
+        self.requests = line.strand.ids.branch("requests")
         self.turns: set[asyncio.Task[None]] = set()
         self.url_base = ""
 
-    async def send(self, frame: Frame) -> None:
-        """Sends a frame; OSError if the socket is gone. Straight to the server: this runs for every token."""
-        await self._send({"type": "websocket.send", "text": frame.encode()})
+    @property
+    def id(self) -> str:
+        return self.line.id
+
+    @property
+    def now(self) -> float:
+        """Seconds on the connection's own time line."""
+        return self.line.strand.clock.monotonic()
+
+    async def send(self, frame: Frame, exchange: Exchange | None = None) -> None:
+        """Sends a frame; OSError if the socket is gone. This runs for every token."""
+        await self.line.reply(frame.encode(), exchange, self.revision.closes)
 
 
 class Gateway:
@@ -67,15 +79,14 @@ class Gateway:
         *,
         revision: str,
         settings: V3Settings,
-        clock: Clock,
-        ids: Ids,
+        stage: Stage,
         actions: Callable[[], Awaitable[Actions | None]],
     ) -> None:
         self._settings = settings
-        self._clock = clock
-        self._ids = ids
+        self._lines = stage.lines
+        self._clock = stage.world.clock
         self._actions = actions
-        self._default = revision
+        self.revision = revision
         self._revisions = {name: with_msg(entry, settings.require_msg) for name, entry in REVISIONS.items()}
         self.connections: set[Connection] = set()
         self._rooms: Counter[str] = Counter()
@@ -90,7 +101,7 @@ class Gateway:
         """One socket from handshake to close (an ASGI application)."""
         websocket = WebSocket(scope, receive, send)
         asked = websocket.query_params.get("revision")
-        name = asked or (V1 if websocket.url.path.startswith("/v1") else self._default)
+        name = asked or (V1 if websocket.url.path.startswith("/v1") else self.revision)
         revision = self._revisions.get(name)
         if revision is None:
             known = ", ".join(self._revisions)
@@ -98,35 +109,52 @@ class Gateway:
                 JSONResponse({"message": f"unknown revision {name!r}; known: {known}"}, status_code=400)
             )
             return
-        connection = Connection(websocket, send, self._ids.connection_id(), revision, self._clock.monotonic())
-        connection.url_base = self._settings.url_base or _address(websocket)
-        self.connections.add(connection)
-        self._rooms[connection.room_uid] += 1
-        about = {"connection_id": connection.id, "room_uid": connection.room_uid, "revision": revision.id}
-        log.info("connect %s", connection.id, extra=about)
+        room_uid = websocket.query_params.get("room_uid", "")
+        line = self._lines.open(
+            scope,
+            receive,
+            send,
+            wire="chldo",
+            room=room_uid,
+            user=websocket.query_params.get("user_uid", ""),
+            name=Ids.connection_id,
+            reader=frame_type,
+        )
         try:
-            await websocket.accept()
+            if await line.admit():
+                await self._serve(Connection(WebSocket(scope, line.receive, line.asgi_send), line, revision))
+        finally:
+            line.end()
+
+    async def _serve(self, connection: Connection) -> None:
+        line = connection.line
+        connection.url_base = self._settings.url_base or _address(connection.websocket)
+        self.connections.add(connection)
+        self._rooms[line.room] += 1
+        about = {"connection_id": line.id, "room_uid": line.room, "revision": connection.revision.id}
+        log.info("connect %s", line.id, extra=about)
+        try:
+            await connection.websocket.accept()
             await self._listen(connection)
         except (WebSocketDisconnect, OSError):
-            log.debug("connection %s went away", connection.id)
+            log.debug("connection %s went away", line.id)
         finally:
             self.connections.discard(connection)
-            self._rooms[connection.room_uid] -= 1
-            if self._rooms[connection.room_uid] <= 0:
-                del self._rooms[connection.room_uid]
+            self._rooms[line.room] -= 1
+            if self._rooms[line.room] <= 0:
+                del self._rooms[line.room]
             await self._end_turns(connection)
-            log.info("disconnect %s", connection.id, extra=about)
+            log.info("disconnect %s", line.id, extra=about)
 
     async def _listen(self, connection: Connection) -> None:
-        websocket = connection.websocket
         while True:
-            message = await websocket.receive()
+            message = await connection.line.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            connection.active_at = self._clock.monotonic()
+            connection.active_at = connection.now
             text = message.get("text")
             if text is None:
-                await websocket.close(UNSUPPORTED, "binary frames are not supported")
+                await connection.websocket.close(UNSUPPORTED, "binary frames are not supported")
                 return
             answer = await self._act(connection, text)
             if answer is not None:
@@ -138,7 +166,7 @@ class Gateway:
         if isinstance(request, Status):
             return StatusFrame.of(connection.id)
         if isinstance(request, Forbidden):
-            return request.frame(connection.id, self._ids.uuid4())
+            return request.frame(connection.id, connection.requests.uuid4())
         if isinstance(request, Refusal):
             return request.frame(connection.id)
         return await self._begin(connection, request)
@@ -150,7 +178,14 @@ class Gateway:
         actions = await self._actions()
         if actions is None:
             return ErrorFrame.of(connection.id, STARTING)
-        caller = Caller(connection.id, connection.url_base, self._clients(ask.room_uid))
+        exchange = connection.line.exchange(
+            room=ask.room_uid,
+            user=ask.user_id,
+            key=ask.account,
+            action="greeting" if isinstance(ask, Greet) else connection.revision.action,
+            message=ask.msg if isinstance(ask, SendMsg) else None,
+        )
+        caller = Caller(connection.id, connection.url_base, exchange, self._clients(ask.room_uid))
         try:
             frames = await actions.begin(ask, connection.revision, caller)
         except Exception:
@@ -160,11 +195,11 @@ class Gateway:
             return frames.frame(connection.id)
 
         async def carry() -> None:
-            began = self._clock.monotonic()
+            began = connection.now
             try:
                 async with aclosing(frames):
                     async for frame in frames:
-                        await connection.send(frame)
+                        await connection.send(frame, exchange)
             except OSError:
                 return
             except Exception:
@@ -172,7 +207,7 @@ class Gateway:
                 with contextlib.suppress(OSError):  # the socket is gone
                     await connection.send(ErrorFrame.of(connection.id, BROKEN))
             finally:
-                connection.active_at = now = self._clock.monotonic()
+                connection.active_at = now = connection.now
                 about = {"connection_id": connection.id, "room_uid": ask.room_uid, "seconds": round(now - began, 3)}
                 log.info("turn in room %s took %.3f s", ask.room_uid, now - began, extra=about)
 
@@ -191,8 +226,8 @@ class Gateway:
         pause = min(1.0, idle / 4, age / 4)
         while True:
             await self._clock.sleep(pause)
-            now = self._clock.monotonic()
             for connection in list(self.connections):
+                now = connection.now
                 reason = ""
                 if now - connection.opened_at >= age:
                     reason = "Connection duration limit reached"

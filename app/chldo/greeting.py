@@ -23,18 +23,15 @@ from app.chldo.steps import (
     epoch_text,
 )
 from app.chldo.voices import Voices
-from app.emulation.determinism import Clock, Ids
 from app.spaces.models import Greeting, Space
 
 
 class Greetings:
     """Greets. One for the whole program."""
 
-    def __init__(self, *, voices: Voices, memories: MemoryShelf, clock: Clock, ids: Ids, rules: TurnRules) -> None:
+    def __init__(self, *, voices: Voices, memories: MemoryShelf, rules: TurnRules) -> None:
         self._voices = voices
         self._memories = memories
-        self._clock = clock
-        self._ids = ids
         self._rules = rules
 
     def find(self, ask: Greet, space: Space) -> Greeting | Refusal:
@@ -48,11 +45,12 @@ class Greetings:
         self, ask: Greet, greeting: Greeting, space: Space, revision: Revision, caller: Caller
     ) -> AsyncGenerator[Frame, None]:
         """The frames of one greeting, in order."""
+        strand = caller.exchange.strand
         facts = TurnFacts(
             connection_id=caller.connection_id,
             room_uid=ask.room_uid,
-            stream_uid=self._ids.base62(25),
-            c_at=epoch_text(self._clock.time()),
+            stream_uid=strand.ids.base62(25),
+            c_at=epoch_text(strand.clock.time()),
             return_voice=ask.return_voice,
             is_stream=True,
             scene_number=revision.default_scene if ask.scene_number is None else ask.scene_number,
@@ -72,22 +70,22 @@ class Greetings:
             if voice is not None:
                 for frame in shown(voice):
                     yield frame
-        facts.c_at = epoch_text(self._clock.time())
+        facts.c_at = epoch_text(strand.clock.time())
         for frame in shown(Ended()):
             yield frame
 
     async def _voice(
         self, ask: Greet, greeting: Greeting, space: Space, revision: Revision, caller: Caller
     ) -> GreetingVoice | None:
-        began = epoch_text(self._clock.time())
+        strand = caller.exchange.strand
+        began = epoch_text(strand.clock.time())
         spoken = await self._voices.speak(
             greeting.text,
             room_uid=ask.room_uid,
             name=f"greeting_{greeting.number}",
             language=ask.language or space.language,
-            url_base=caller.url_base,
             life=self._rules.url_life or revision.voice_life,
-            connection_id=caller.connection_id,
+            caller=caller,
         )
         if spoken is None:
             return None
@@ -95,7 +93,7 @@ class Greetings:
         heard = [*listening.feed(greeting.text), *listening.close()]
         return GreetingVoice(
             text=greeting.text,
-            sent_uid=self._ids.base62(revision.sent_uid_length or 28),
+            sent_uid=strand.ids.base62(revision.sent_uid_length or 28),
             url=spoken.url,
             seconds=spoken.seconds,
             c_at=began,

@@ -7,9 +7,11 @@ texts).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from app.chldo.reading import ends_graph, ends_turn, never
 from app.chldo.renders import Frames, Render
 from app.chldo.renders.first import R2, R3, R4, R5
 from app.chldo.renders.flat import FLAT
@@ -29,6 +31,7 @@ class Revision:
     `account`: the field that names the space ("" = the default space answers).
     `sent_uid_length`: characters of a sent_uid; None where tokens carry none.
     `voice_life`: seconds a voice URL lasts.
+    `closes`: whether a frame, by its JSON, is the last of a turn.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Revision:
     space_after_sentence: bool = False
     default_scene: int = 0
     voice_life: float = HOUR
+    closes: Callable[[Mapping[str, Any]], bool] = ends_turn
 
     def render(self, step: Step, facts: TurnFacts) -> Frames:
         """The frames this revision sends for `step`, in order; none for a step it does not show."""
@@ -89,6 +93,7 @@ _TABLE = (
         account="",
         user="user_uid",
         requires=("room_uid", "user_uid", "msg"),
+        closes=never,
     ),
     Revision(
         "2024-07-01",
@@ -98,6 +103,7 @@ _TABLE = (
         requires=("org_id", "room_uid", "user_id", "msg"),
         raw_events=True,
         sent_uid_length=None,
+        closes=ends_graph,
     ),
     Revision("2024-08-26", "R2", R2, raw_events=True, sent_uid_length=None),
     Revision("2024-08-27", "R3", R3, raw_events=True, sent_uid_length=26),

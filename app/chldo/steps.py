@@ -8,17 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.emulation.exchanges import Exchange
+
 SOM, EOM = "<SOM>", "<EOM>"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The connection a turn runs for. `url_base` is where the client reaches this server; `client_num` counts the
-    room's sockets.
+    """Who a turn runs for. `url_base` is where the client reaches this server; `client_num` counts the room's
+    sockets.
     """
 
     connection_id: str
     url_base: str
+    exchange: Exchange
     client_num: int = 1
 
 

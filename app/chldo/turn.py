@@ -56,7 +56,7 @@ from app.chldo.steps import (
     epoch_text,
 )
 from app.chldo.voices import Voices
-from app.emulation.determinism import Clock, Ids
+from app.emulation.determinism import Ids
 from app.emulation.replies import Choice, ReplyAsk
 from app.spaces.history import History
 from app.spaces.models import RoomWindow, Space, Turn
@@ -79,14 +79,19 @@ class NoCredit(Exception):
 
 
 class RunIds(dict[str, str]):
-    """LangChain's run ids as UUIDv4 text, made up when first asked for."""
+    """LangChain's run ids as UUIDv4 text, made up when first asked for.
+
+    Those of the hidden pairs (`writer:…`) come from a stream of their own: they are asked for by whoever shows the
+    steps, which may be far behind whoever reads the graph.
+    """
 
     def __init__(self, ids: Ids) -> None:
         super().__init__()
-        self._ids = ids
+        self._graph = ids.branch("runs")
+        self._hidden = ids.branch("hidden")
 
     def __missing__(self, key: str) -> str:
-        made = self[key] = self._ids.uuid4()
+        made = self[key] = (self._hidden if ":" in key else self._graph).uuid4()
         return made
 
 
@@ -101,8 +106,6 @@ class TurnParts:
     voices: Voices
     memories: MemoryShelf
     uploads: Uploads
-    clock: Clock
-    ids: Ids
     rules: TurnRules
 
 
@@ -118,11 +121,12 @@ class Turns:
         self, ask: SendMsg, space: Space, revision: Revision, caller: Caller, *, image: Image | None = None
     ) -> AsyncGenerator[Frame, None]:
         """The frames of one turn, in order. `image` is the upload that the request names."""
-        now = self._parts.clock.time()
+        strand = caller.exchange.strand
+        now = strand.clock.time()
         facts = TurnFacts(
             connection_id=caller.connection_id,
             room_uid=ask.room_uid,
-            stream_uid=self._parts.ids.base62(25),
+            stream_uid=strand.ids.base62(25),
             c_at=epoch_text(now),
             return_voice=space.return_voice if ask.return_voice is None else ask.return_voice,
             is_stream=ask.stream,
@@ -130,10 +134,19 @@ class Turns:
             som=self._parts.rules.som,
             eom=self._parts.rules.eom,
             client_num=caller.client_num,
-            run_ids=RunIds(self._parts.ids),
+            run_ids=RunIds(strand.ids),
         )
         turn = _Turn(
-            self._parts, self._past, self._threads, ask, space, revision, facts, caller, image, began=int(now * 1e9)
+            self._parts,
+            self._past,
+            self._threads,
+            ask,
+            space,
+            revision,
+            facts,
+            caller,
+            image,
+            began=int(now * 1e9) + strand.number,  # a virtual clock may stand still between two turns
         )
         shows = revision.renders
         async with aclosing(turn.steps()) as steps:
@@ -193,7 +206,7 @@ class _Turn:
             dictionaries=self._memories.dictionaries,
             stream=self._ask.stream,
             run_ids=self._facts.run_ids,
-            make_uid=self._in.ids.base62,
+            make_uid=self._caller.exchange.strand.ids.branch("sentences").base62,
         )
 
     async def steps(self) -> AsyncGenerator[Step, None]:
@@ -269,9 +282,8 @@ class _Turn:
                 said,
                 room_uid=self._ask.room_uid,
                 language=self._language,
-                url_base=self._caller.url_base,
                 life=life,
-                connection_id=self._caller.connection_id,
+                caller=self._caller,
             )
         return said
 
@@ -347,7 +359,15 @@ class _Turn:
     async def _open_model(self) -> BaseChatModel:
         """Called by the graph when it wants its model: the moment the space has to be able to pay."""
         await self._pay()
-        return self._in.models.open(self._space.model, self._ask.model, self._reply_ask(), book=self._book)
+        exchange = self._caller.exchange
+        return self._in.models.open(
+            self._space.model,
+            self._ask.model,
+            self._reply_ask(),
+            book=self._book,
+            clock=exchange.strand.clock,
+            matched=lambda explain: exchange.note("match", explain),
+        )
 
     def _reply_ask(self) -> ReplyAsk:
         ask, space = self._ask, self._space

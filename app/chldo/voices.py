@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from app.chldo.reply import SentenceEnd
-from app.chldo.steps import Step, VoiceStep
+from app.chldo.steps import Caller, Step, VoiceStep
 from app.voice.library import VoiceLibrary
 from app.voice.speech import Speaker, VoiceFailure
 
@@ -58,19 +58,24 @@ class Voices:
         room_uid: str,
         name: str,
         language: str,
-        url_base: str,
         life: float,
-        connection_id: str,
+        caller: Caller,
     ) -> Spoken | None:
         """Speaks one text into the voice file `name`; None, and a log line that says why, if it cannot be spoken."""
+        now = caller.exchange.strand.clock.time()
+        return await self._speak(text, room_uid, name, language, life, now, caller)
+
+    async def _speak(
+        self, text: str, room_uid: str, name: str, language: str, life: float, now: float, caller: Caller
+    ) -> Spoken | None:
         try:
             speech = await self._speaker.say(text.strip(), language)
-            expires = await self._library.put(room_uid, name, speech.audio, life=life)
-            url = await self._library.url(url_base, room_uid, name, expires)
+            expires = await self._library.put(room_uid, name, speech.audio, life=life, now=now)
+            url = await self._library.url(caller.url_base, room_uid, name, expires)
         except (VoiceFailure, OSError) as failure:
             about = {
                 "event": "voice_failed",
-                "connection_id": connection_id,
+                "connection_id": caller.connection_id,
                 "room_uid": room_uid,
                 "sent_uid": name,
                 "reason": str(failure),
@@ -85,9 +90,8 @@ class Voices:
         *,
         room_uid: str,
         language: str,
-        url_base: str,
         life: float,
-        connection_id: str,
+        caller: Caller,
     ) -> AsyncGenerator[Step, None]:
         """`steps` with each `SentenceEnd` replaced by the `VoiceStep` of that sentence; one that cannot be spoken is
         left out.
@@ -98,16 +102,10 @@ class Voices:
         jobs: set[asyncio.Task[Spoken | None]] = set()
 
         def speak(sentence: SentenceEnd) -> asyncio.Task[Spoken | None]:
+            # The sentence ends now; the task may begin when a virtual clock is further on.
+            now = caller.exchange.strand.clock.time()
             return asyncio.create_task(
-                self.speak(
-                    sentence.text,
-                    room_uid=room_uid,
-                    name=sentence.sent_uid,
-                    language=language,
-                    url_base=url_base,
-                    life=life,
-                    connection_id=connection_id,
-                )
+                self._speak(sentence.text, room_uid, sentence.sent_uid, language, life, now, caller)
             )
 
         async def read() -> None:

@@ -2,6 +2,13 @@
 
 Everything else is handed a `Clock` and an `Ids`. Contract 6 of the house: ruff's banned-api and import-linter keep it
 so.
+
+    World ── WorldClock (flows with the machine's, or is virtual; can be frozen, advanced and set)
+          └─ Ids (the machine's randomness, or seeded)
+    World.connection(wire, room) ── Strand (clock, ids) ── Strand.branch("turn", 1) ── …
+
+A strand is one line of events. With a seed each has a stream of ids of its own, named by what it belongs to, and the
+room's own time line: so what one client sees does not depend on who else is there.
 """
 
 from __future__ import annotations
@@ -10,12 +17,23 @@ import asyncio
 import random
 import time
 import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from shortuuid.main import int_to_string
 
 BASE62 = list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _URL64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+VIRTUAL_START = 1_731_456_000.0
+"""Where a virtual clock starts by default: 2024-11-13 00:00 UTC, in epoch seconds."""
+
+_EPOCH = time.time() - time.monotonic()
+"""The machine's wall clock where its monotonic one was 0, as it was when the program started."""
+
+MOST_ROOMS = 65_536
+"""Rooms whose time line and order are remembered; the one that was quiet for longest is forgotten first."""
 
 
 class Clock(Protocol):
@@ -65,19 +83,164 @@ class VirtualClock:
         await asyncio.sleep(0)
 
 
+@dataclass(slots=True, eq=False)
+class _Sleeper:
+    """A task that waits for a moment of the world clock."""
+
+    until: float
+    done: asyncio.Future[None]
+    alarm: asyncio.TimerHandle | None = None
+
+
+class WorldClock:
+    """The clock of what is emulated. It flows with the machine's, or is virtual and moves by hand only.
+
+    A frozen one stands still, and every pause on it with it, until it is advanced or runs again. All methods are for
+    the event loop's own thread.
+    """
+
+    def __init__(self, *, virtual: bool = False, start: float | None = None) -> None:
+        self.virtual = virtual
+        self.frozen = False
+        self._advanced = 0.0
+        """Seconds put on top of the machine's monotonic time, or all there is of a virtual one."""
+        self._shift = 0.0
+        """Seconds from the wall clock that would be to the one that is set."""
+        self._stopped_at = 0.0
+        self._sleepers: set[_Sleeper] = set()
+        if virtual:
+            self._shift = (VIRTUAL_START if start is None else start) - self._wall()
+        elif start is not None:
+            self._shift = start - self._wall()
+
+    @property
+    def flows(self) -> bool:
+        """Whether time passes by itself."""
+        return not (self.virtual or self.frozen)
+
+    def time(self) -> float:
+        return self._wall() + self._shift
+
+    def monotonic(self) -> float:
+        if self.virtual:
+            return self._advanced
+        return (self._stopped_at if self.frozen else time.monotonic()) + self._advanced
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        sleeper = _Sleeper(self.monotonic() + seconds, asyncio.get_running_loop().create_future())
+        self._sleepers.add(sleeper)
+        try:
+            self._arm(sleeper)
+            await sleeper.done
+        finally:
+            self._disarm(sleeper)
+            self._sleepers.discard(sleeper)
+
+    def freeze(self) -> None:
+        """Stops time."""
+        if self.frozen:
+            return
+        self._stopped_at = time.monotonic()
+        self.frozen = True
+        for sleeper in self._sleepers:
+            self._disarm(sleeper)
+
+    def run(self) -> None:
+        """Lets a frozen clock go on from where it stands."""
+        if not self.frozen:
+            return
+        if not self.virtual:
+            self._advanced -= time.monotonic() - self._stopped_at
+        self.frozen = False
+        for sleeper in self._sleepers:
+            self._arm(sleeper)
+
+    def advance(self, seconds: float) -> None:
+        """Moves both times forward, and wakes whoever has slept long enough. Raises ValueError for going back."""
+        if seconds < 0:
+            raise ValueError("a clock can be advanced by 0 seconds or more, not turned back (set it instead)")
+        self._advanced += seconds
+        now = self.monotonic()
+        for sleeper in self._sleepers:
+            if sleeper.until <= now:
+                if not sleeper.done.done():
+                    sleeper.done.set_result(None)
+            else:
+                self._disarm(sleeper)
+                self._arm(sleeper)
+
+    def set(self, instant: float) -> None:
+        """Sets the wall clock, in epoch seconds, either way; pauses under way are not touched."""
+        self._shift += instant - self.time()
+
+    def _wall(self) -> float:
+        return self.monotonic() if self.virtual else _EPOCH + self.monotonic()
+
+    def _arm(self, sleeper: _Sleeper) -> None:
+        if self.flows:
+            left = max(0.0, sleeper.until - self.monotonic())
+            sleeper.alarm = sleeper.done.get_loop().call_later(left, _wake, sleeper.done)
+
+    @staticmethod
+    def _disarm(sleeper: _Sleeper) -> None:
+        if sleeper.alarm is not None:
+            sleeper.alarm.cancel()
+            sleeper.alarm = None
+
+
+def _wake(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+class TimeLine:
+    """A room's own time on a virtual clock: it runs ahead by the pauses taken in that room, at once."""
+
+    def __init__(self, world: WorldClock) -> None:
+        self._world = world
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return self._world.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return self._world.monotonic() + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        if self._world.frozen:
+            await self._world.sleep(seconds)
+            return
+        self.ahead += max(0.0, seconds)
+        await asyncio.sleep(0)
+
+
 class Ids:
     """Every identifier the program makes, from one source of randomness.
 
     Shapes are those of the chldo captures (spec section 4); base62 text is made by shortuuid.
     """
 
-    def __init__(self, source: random.Random | None = None) -> None:
+    def __init__(self, source: random.Random | None = None, *, name: str | None = None) -> None:
         self._source = source or random.SystemRandom()
+        self._name = name
 
     @classmethod
     def seeded(cls, seed: int) -> Ids:
         """Ids that come out the same for the same seed."""
-        return cls(random.Random(seed))
+        return cls._named(str(seed))
+
+    @classmethod
+    def _named(cls, name: str) -> Ids:
+        return cls(random.Random(name), name=name)
+
+    def branch(self, *key: str | int) -> Ids:
+        """A stream of its own for `key`, the same for the same seed and key; this one where nothing is seeded."""
+        if self._name is None:
+            return self
+        return self._named("/".join((self._name, *(str(part).replace("/", "//") for part in key))))
 
     def base62(self, length: int) -> str:
         """`length` characters of 0-9A-Za-z."""
@@ -102,3 +265,73 @@ class Ids:
     def seed_bytes(self, length: int) -> bytes:
         """Raw random bytes."""
         return self._source.getrandbits(8 * length).to_bytes(length, "big")
+
+    def fraction(self) -> float:
+        """A throw of the dice: at least 0 and less than 1."""
+        return self._source.random()
+
+
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """One line of events, with its time and its ids. `number`: which of its kind it is in its room, from 1; 0 where
+    time itself tells them apart.
+    """
+
+    clock: Clock
+    ids: Ids
+    number: int = 0
+
+    def branch(self, *key: str | int, number: int = 0) -> Strand:
+        """A strand on the same time line with ids of its own."""
+        return Strand(self.clock, self.ids.branch(*key), number)
+
+
+@dataclass(slots=True)
+class _Room:
+    clock: Clock
+    connections: int = 0
+    turns: int = 0
+
+
+@dataclass(slots=True)
+class World:
+    """The time and the dice of everything that is emulated. Real unless made by `seeded`."""
+
+    clock: WorldClock = field(default_factory=WorldClock)
+    ids: Ids = field(default_factory=Ids)
+    seed: int | None = None
+    _rooms: OrderedDict[tuple[str, str], _Room] = field(default_factory=OrderedDict)
+
+    @classmethod
+    def seeded(cls, seed: int, start: float | None = None) -> World:
+        """A world that comes out the same for the same seed: virtual time from `start` (epoch seconds) on."""
+        return cls(WorldClock(virtual=True, start=start), Ids.seeded(seed), seed)
+
+    def connection(self, wire: str, room: str) -> Strand:
+        """The strand of a connection that has just come into a room."""
+        if self.seed is None:
+            return Strand(self.clock, self.ids)
+        known = self._room(wire, room)
+        known.connections += 1
+        return Strand(known.clock, self.ids.branch(wire, room, known.connections))
+
+    def turn(self, wire: str, room: str) -> int:
+        """Which turn of the room begins now, counted from the start or the last `forget`, from 1."""
+        known = self._room(wire, room)
+        known.turns += 1
+        return known.turns
+
+    def forget(self, wire: str | None = None, room: str | None = None) -> None:
+        """Begins anew for one room, or for all: the same script gives the same frames again."""
+        for key in [key for key in self._rooms if (wire, room) in ((None, None), (None, key[1]), key)]:
+            del self._rooms[key]
+
+    def _room(self, wire: str, room: str) -> _Room:
+        known = self._rooms.get((wire, room))
+        if known is None:
+            known = self._rooms[wire, room] = _Room(TimeLine(self.clock) if self.clock.virtual else self.clock)
+            if len(self._rooms) > MOST_ROOMS:
+                self._rooms.popitem(last=False)
+        else:
+            self._rooms.move_to_end((wire, room))
+        return known

@@ -6,25 +6,22 @@ docs/fixtures.md describes every key; `KEYS` is what it is held to. Reading bloc
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from unicodedata import normalize
 
+from app.emulation.conditions import TEXT_KEYS, Condition, Exact, text_condition
 from app.emulation.documents import Problem, read_document
+from app.emulation.faults.files import read_faults, read_profiles
+from app.emulation.faults.rules import Rule
 from app.emulation.lore import KEYS as LORE_KEYS
 from app.emulation.lore import read_greetings, read_memories, read_scenes
 from app.emulation.replies import (
     FALLBACK,
     VARIABLES,
     Choice,
-    Condition,
-    Contains,
     Entry,
-    Exact,
-    Matches,
     Pace,
     Reply,
     ReplyBook,
@@ -57,7 +54,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reply": ("when", *ANSWERS, *BESIDE, "pace"),
     "default": (*ANSWERS, *BESIDE, "pace"),
     "when": (*TEXTS, "scene_number", "turn"),
-    "text": ("contains", "regex"),
+    "text": TEXT_KEYS,
     "choice": ("text", "tone"),
     "tool_call": ("name", "args"),
     "pace": ("first", "per_second"),
@@ -85,6 +82,8 @@ class Fixtures:
     replies: ReplyBook
     unused_defaults: tuple[Reply, ...] = ()
     """Those of later files: the first one decides."""
+    faults: tuple[Rule, ...] = ()
+    profiles: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
 
 
 def load_fixtures(folder: Path, *, strict: bool = False) -> Fixtures:
@@ -103,7 +102,8 @@ def load_fixtures(folder: Path, *, strict: bool = False) -> Fixtures:
         spaces = _spaces(folder, report, strict_spaces)
         entries, defaults = _replies(folder, report)
         book = ReplyBook(entries, defaults[0] if defaults else FALLBACK, strict=strict or strict_spaces)
-        fixtures = Fixtures(spaces, book, tuple(defaults[1:]))
+        faults, profiles = read_faults(folder, report), read_profiles(folder, report)
+        fixtures = Fixtures(spaces, book, tuple(defaults[1:]), faults, profiles)
     else:
         report.note(Problem(str(folder), 1, "folder", "a folder with spaces.yaml", "no folder that can be opened"))
     report.close()
@@ -229,26 +229,7 @@ def _condition(name: str, item: Item) -> Condition:
         return Exact(None)
     if name not in TEXTS:
         return Exact(item.whole(1 if name == "turn" else 0, LARGEST_WHOLE))
-    if not item.is_mapping:
-        return Exact(normalize("NFC", item.text("text, contains or regex")))
-    fields = item.fields(KEYS["text"])
-    if len(fields) != 1:
-        item.refuse(either(KEYS["text"]))
-        return Exact(None)
-    if "contains" in fields:
-        return Contains(normalize("NFC", fields["contains"].text()))
-    return Matches(_pattern(fields["regex"]))
-
-
-def _pattern(item: Item) -> re.Pattern[str]:
-    text = normalize("NFC", item.text())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        item.refuse("a valid regular expression", f"{item.node.describe()} ({error})")
-        return re.compile("")
+    return text_condition(item)
 
 
 def _answer(item: Item, fields: dict[str, Item], pace: Pace | None) -> Reply:

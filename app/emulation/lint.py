@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.emulation.conditions import Condition, Contains, Exact, Matches
 from app.emulation.documents import one_line
 from app.emulation.fixtures import OPTIONAL, FixtureError, Fixtures, load_fixtures
 from app.emulation.lore import LAST_SCENE
-from app.emulation.replies import Condition, Contains, Entry, Exact, Matches, Reply
+from app.emulation.replies import Entry, Reply
 
 _EVERYTHING = frozenset({"^", "$", ".*", ".*?", "^.*", ".*$", "(?s).*", "(?s)^.*$"})
 """Regular expressions that find something in every text, as people write them."""

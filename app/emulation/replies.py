@@ -6,18 +6,16 @@ Hangul typed as jamo and as syllables is the same. PURE: no I/O, no clock.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
+
+from app.emulation.conditions import Condition, Contains, Exact, Matches, shown
 
 if TYPE_CHECKING:
     from app.emulation.documents import Json
-
-LONGEST_SEARCHED = 4_000
-"""Characters of a text that a regular expression sees: its worst case must not hold up the server."""
 
 MOST_COMPARED = 5_000
 """Entries that an explanation looks at: it is made while others wait for the loop."""
@@ -106,46 +104,6 @@ def unknown_variables(text: str) -> list[str]:
     return [name[0] for name in _VARIABLE.finditer(text) if name[1].strip() not in VARIABLES]
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """Holds for this value and no other. None stands for what the request does not have."""
-
-    value: str | int | None
-
-    def holds(self, value: str | int | None) -> bool:
-        return value == self.value
-
-    def __str__(self) -> str:
-        return _shown(self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """Holds for a text with this text in it."""
-
-    part: str
-
-    def holds(self, value: str | int | None) -> bool:
-        return isinstance(value, str) and self.part in value
-
-    def __str__(self) -> str:
-        return f"contains {_shown(self.part)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Holds for a text in whose first `LONGEST_SEARCHED` characters the pattern is found."""
-
-    pattern: re.Pattern[str]
-
-    def holds(self, value: str | int | None) -> bool:
-        return isinstance(value, str) and self.pattern.search(value[:LONGEST_SEARCHED]) is not None
-
-    def __str__(self) -> str:
-        return f"regex {_shown(self.pattern.pattern)}"
-
-
-Condition = Exact | Contains | Matches
 _COST: dict[type[Condition], int] = {Exact: 0, Contains: 1, Matches: 2}
 
 
@@ -193,8 +151,23 @@ class Explanation:
     matched: bool
     nearest: tuple[Miss, ...] = ()
 
+    def plain(self) -> dict[str, Any]:
+        """The explanation for programs: `matched`, `source`, and for what did not match `nearest` with the keys that
+        failed.
+        """
+        told: dict[str, Any] = {"matched": self.matched, "source": self.source, "msg": self.msg}
+        if not self.matched:
+            told["nearest"] = [
+                {
+                    "source": miss.source,
+                    "failed": [{"key": one.key, "wanted": one.wanted, "got": one.got} for one in miss.failed],
+                }
+                for miss in self.nearest
+            ]
+        return told
+
     def __str__(self) -> str:
-        what = "a turn without msg" if self.msg is None else f"msg {_shown(self.msg)}"
+        what = "a turn without msg" if self.msg is None else f"msg {shown(self.msg)}"
         if self.matched:
             return f"{what} is answered by {self.source}"
         answers = "" if self.source is None else f", the default answers ({self.source})"
@@ -264,7 +237,7 @@ class ReplyBook:
         misses = []
         for _, _, number, failed in sorted(ranked)[:nearest]:
             when = self.entries[number].when
-            told = tuple(Mismatch(name, str(when[name]), _shown(facts[name])) for name in failed)
+            told = tuple(Mismatch(name, str(when[name]), shown(facts[name])) for name in failed)
             misses.append(Miss(self.entries[number].reply.source, told))
         source = None if self.is_strict(ask.space) else self.default.source
         return Explanation(ask.msg, source, False, tuple(misses))
@@ -301,15 +274,6 @@ def _first(shelf: Iterable[tuple[int, Rest]], facts: dict[str, str | int | None]
 
 def _composed(value: str | int | None) -> str | int | None:
     return normalize("NFC", value) if isinstance(value, str) else value
-
-
-def _shown(value: str | int | None) -> str:
-    """A value for people: quoted, at most 60 characters of it."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, str) and len(value) > 60:
-        return json.dumps(f"{value[:60]}…", ensure_ascii=False)
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _pairs(text: str | int | None) -> set[str]:

@@ -17,6 +17,10 @@ from watchfiles import Change, awatch
 
 from app.emulation.determinism import Clock
 from app.emulation.documents import LARGEST_FILE
+from app.emulation.faults.files import FILE as FAULTS
+from app.emulation.faults.files import FOLDER as PROFILES
+from app.emulation.faults.files import profile_files
+from app.emulation.faults.live import Faults
 from app.emulation.fixtures import FixtureError, Fixtures, is_reply_file, load_fixtures
 from app.emulation.replies import LiveBook
 
@@ -128,18 +132,23 @@ class LiveFixtures:
         *,
         strict: bool,
         book: LiveBook,
+        faults: Faults,
         accept: Callable[[Fixtures], Awaitable[None]],
     ) -> None:
         self._folder = folder
         self._strict = strict
         self._book = book
+        self._faults = faults
         self._accept = accept
+        self.problem = ""
+        """What is wrong with the files as they are now, a line a problem; "" if they are in force."""
 
     async def reload(self) -> bool:
         """Whether the files are in force now. What is wrong with them is in the log, and the old ones stay."""
         try:
             fixtures = await asyncio.to_thread(load_fixtures, self._folder, strict=self._strict)
         except FixtureError as error:
+            self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay:")
             for line in str(error).splitlines():
                 log.error("  %s", line)
@@ -147,16 +156,24 @@ class LiveFixtures:
         try:
             await self._accept(fixtures)
         except NotAccepted as error:
+            self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay: %s", error)
             return False
+        self.problem = ""
         self._book.current = fixtures.replies
+        self.take_faults(fixtures)
         log.info("fixtures read again: %d spaces, %d replies", len(fixtures.spaces), len(fixtures.replies.entries))
         return True
+
+    def take_faults(self, fixtures: Fixtures) -> None:
+        """Puts the faults and profiles of the files in place of those that were; what else is in force stays."""
+        self._faults.profiles = fixtures.profiles
+        self._faults.replace(fixtures.faults, origin="fixtures")
 
 
 def digest(folder: Path) -> bytes:
     """What the fixture files of a folder hold, in 16 bytes. Blocks; raises nothing for what cannot be read."""
-    names = [Path("spaces.yaml")]
+    names = [Path("spaces.yaml"), Path(FAULTS), *(Path(PROFILES, path.name) for path in profile_files(folder))]
     with suppress(OSError):
         names += sorted(Path("replies", path.name) for path in (folder / "replies").iterdir() if is_reply_file(path))
     total = blake2b(digest_size=16)
@@ -180,7 +197,7 @@ def _places(folder: Path) -> _Places:
     """The folders to watch and what they are: the fixtures', its replies', and the one around them."""
     around = next(parent for parent in folder.parents if parent.is_dir())
     places: _Places = {}
-    for place in (around, folder, folder / "replies"):
+    for place in (around, folder, folder / "replies", folder / PROFILES):
         with suppress(OSError):
             if place.is_dir():
                 facts = place.stat()

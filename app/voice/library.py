@@ -62,10 +62,16 @@ class Missing:
 
 
 class VoiceLibrary:
-    """Stores voices, signs and checks their addresses, deletes the expired."""
+    """Stores voices, signs and checks their addresses, deletes the expired.
 
-    def __init__(self, folder: Path, *, clock: Clock, key_pair_id: str = "KX12RGNKWPA4Y") -> None:
+    `key`: a PEM to sign with in place of the folder's own.
+    """
+
+    def __init__(
+        self, folder: Path, *, clock: Clock, key_pair_id: str = "KX12RGNKWPA4Y", key: bytes | None = None
+    ) -> None:
         self._folder = folder
+        self._key = key
         self._clock = clock
         self._key_pair_id = key_pair_id
         self._signer: Signer | None = None
@@ -79,9 +85,11 @@ class VoiceLibrary:
         """Forgets the key; voices stay until they expire."""
         self._signer = None
 
-    async def put(self, room_uid: str, name: str, audio: bytes, *, life: float) -> int:
-        """Stores a voice, whole or not at all, for `life` seconds. Returns when it expires, in epoch seconds."""
-        expires = int(self._clock.time() + life)
+    async def put(self, room_uid: str, name: str, audio: bytes, *, life: float, now: float | None = None) -> int:
+        """Stores a voice, whole or not at all, for `life` seconds from `now` on (epoch seconds; the clock's by
+        default). Returns when it expires, in epoch seconds.
+        """
+        expires = int((self._clock.time() if now is None else now) + life)
         await asyncio.to_thread(self._store, self._path(room_uid, name), audio, expires)
         return expires
 
@@ -130,6 +138,8 @@ class VoiceLibrary:
         from app.voice.signing import Signer, make_key
 
         self._folder.mkdir(parents=True, exist_ok=True)
+        if self._key is not None:
+            return Signer(self._key)
         file = self._folder / _KEY_FILE
         if not file.exists():
             _write_once(file, make_key())

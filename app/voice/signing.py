@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,6 +30,15 @@ def make_key() -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def seeded_key(randomness: Callable[[int], bytes]) -> bytes:
+    """A private key as PEM that is the same for the same `randomness` (bytes of a length). Takes a second or two and
+    is for a seeded run only: cryptography makes no key twice.
+    """
+    from Crypto.PublicKey import RSA
+
+    return RSA.generate(2048, randfunc=randomness).export_key("PEM", pkcs=8)
 
 
 class Signer:

@@ -10,19 +10,9 @@ from langchain_core.messages import HumanMessage
 
 from app.agent.models import ChatModels, Upstream
 from app.agent.scripted import Unanswered
+from app.emulation.conditions import Contains, Exact, Matches
 from app.emulation.determinism import VirtualClock
-from app.emulation.replies import (
-    MOST_COMPARED,
-    Contains,
-    Entry,
-    Exact,
-    LiveBook,
-    Matches,
-    Mismatch,
-    Reply,
-    ReplyAsk,
-    ReplyBook,
-)
+from app.emulation.replies import MOST_COMPARED, Entry, LiveBook, Mismatch, Reply, ReplyAsk, ReplyBook
 
 ENTRIES = (
     Entry({"msg": Exact("안녕하세요"), "turn": Exact(2)}, Reply(text="둘", source="replies/a.yaml:2")),

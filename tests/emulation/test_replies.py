@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.emulation.conditions import LONGEST_SEARCHED, Contains, Exact, Matches
 from app.emulation.fixtures import load_fixtures
-from app.emulation.replies import LONGEST_SEARCHED, Contains, Entry, Exact, Matches, Reply, ReplyAsk, ReplyBook
+from app.emulation.replies import Entry, Reply, ReplyAsk, ReplyBook
 
 Fact = str | int | None
 

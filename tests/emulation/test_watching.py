@@ -14,6 +14,7 @@ import pytest
 
 from app.emulation import watching
 from app.emulation.determinism import RealClock
+from app.emulation.faults.live import Faults
 from app.emulation.fixtures import Fixtures, load_fixtures
 from app.emulation.replies import LiveBook, ReplyAsk
 from app.emulation.watching import FixtureWatch, LiveFixtures, NotAccepted, digest
@@ -192,7 +193,7 @@ async def accept(fixtures: Fixtures) -> None:
 async def test_a_reading_swaps_the_book_whole_or_not_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = written(tmp_path / "f", "old")
     book = LiveBook(load_fixtures(folder).replies)
-    live = LiveFixtures(folder, strict=True, book=book, accept=accept)
+    live = LiveFixtures(folder, strict=True, book=book, faults=Faults(), accept=accept)
     script(folder).write_text("default: {reply: new}\nreplies: [{when: {turn: 0}, reply: x}]", encoding="utf-8")
     assert not await live.reload()
     assert any("replies/test.yaml:2: when.turn: expected" in line for line in caplog.messages)

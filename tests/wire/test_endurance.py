@@ -107,7 +107,7 @@ async def test_a_client_that_pauses_still_gets_the_end_of_its_turn(tmp_path: Pat
         )
         await reader.readuntil(b"\r\n\r\n")
         writer.write(masked(json.dumps(sendmsg("많이")).encode()))
-        await until(lambda: live.program.gateway.running == 1)
+        await until(lambda: live.program.running == 1)
         await asyncio.sleep(1.0)  # the client's own pause, longer than the turn may last
         tail = b""
         async with asyncio.timeout(20):
@@ -135,7 +135,7 @@ async def test_a_failed_turn_gets_its_price_back_and_a_cancelled_one_does_not(tm
             await peer.send(sendmsg("천천히"))
             while (await peer.receive())["status"] != "stream":
                 pass
-        await until(lambda: live.program.gateway.running == 0)
+        await until(lambda: live.program.running == 0)
         assert await credit(live) == 990
 
 
@@ -153,7 +153,7 @@ async def test_failed_cancelled_and_unsaved_turns_leave_no_trace_in_a_rememberin
             await peer.send(sendmsg("천천히"))
             while (await peer.receive())["status"] != "stream":
                 pass
-        await until(lambda: live.program.gateway.running == 0)
+        await until(lambda: live.program.running == 0)
         async with talk(live) as peer:
             await peer.turn(sendmsg("둘"))
         graph = live.engine.graphs.get("remembers")
@@ -262,7 +262,7 @@ async def test_a_client_that_only_pings_and_never_reads_is_dropped(tmp_path: Pat
 
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             await flood()
-        await until(lambda: not live.program.gateway.connections)
+        await until(lambda: not live.program.stage.lines)
         writer.close()
 
 

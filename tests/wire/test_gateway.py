@@ -208,8 +208,8 @@ async def test_a_closed_socket_takes_its_turn_with_it_and_nothing_is_saved(serve
         await peer.send(sendmsg("endless", room_uid=room, return_voice=1))
         while (await peer.receive())["status"] != "stream":
             pass
-        assert server.program.gateway.running >= 1
-    await until(lambda: server.program.gateway.running == 0)
+        assert server.program.running >= 1
+    await until(lambda: server.program.running == 0)
     assert (await saved(server, room)).saved == 0
 
 
@@ -252,8 +252,8 @@ async def test_a_client_that_stops_reading_is_dropped(tmp_path: Path) -> None:
         from bench.load import masked
 
         writer.write(masked(json.dumps(sendmsg("flood")).encode()))
-        await until(lambda: server.program.gateway.running == 1)
-        await until(lambda: not server.program.gateway.connections)
+        await until(lambda: server.program.running == 1)
+        await until(lambda: not server.program.stage.lines)
         writer.close()
 
 

@@ -1,0 +1,304 @@
+"""The journal: every frame in and out, every HTTP call, every fault and match, bounded in count and in bytes.
+
+Writing is cheap, for it happens for every token: an entry keeps the text as it is. Whatever is shown (`Entry.plain`)
+is redacted, parsed and explained when somebody asks. For the event loop's thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.emulation.determinism import Clock, RealClock
+from app.redaction import redact, redacted
+
+KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control")
+"""What an entry can be: a socket opened, refused or closed, a frame from or to the client, an HTTP call, which reply
+matched, a fault that struck, something done by hand over the control plane.
+"""
+
+MOST_FOLLOWERS = 64
+"""Live feeds and waits at a time."""
+
+BACKLOG = 2_000
+"""Entries that a live feed may be behind; then it skips and says how many."""
+
+OVERHEAD = 200
+"""Bytes that an entry takes beside its text."""
+
+Reader = Callable[[Mapping[str, Any]], str]
+"""What a wire calls a frame, by its JSON."""
+
+
+class Entry:
+    """One line of the journal. `seq` counts from 1; `at`: emulated time, `mono`: the machine's, both in seconds."""
+
+    __slots__ = ("at", "connection", "detail", "kind", "mono", "reader", "room", "seq", "text", "turn", "wire")
+
+    def __init__(
+        self,
+        seq: int,
+        kind: str,
+        at: float,
+        mono: float,
+        wire: str,
+        connection: str,
+        room: str,
+        turn: int | None,
+        text: str | None,
+        detail: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None,
+        reader: Reader | None,
+    ) -> None:
+        self.seq = seq
+        self.kind = kind
+        self.at = at
+        self.mono = mono
+        self.wire = wire
+        self.connection = connection
+        self.room = room
+        self.turn = turn
+        self.text = text
+        self.detail = detail
+        self.reader = reader
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, near enough: three for a character that is not ASCII."""
+        text = self.text
+        if text is None:
+            return OVERHEAD
+        return OVERHEAD + (len(text) if text.isascii() else 3 * len(text))
+
+    @property
+    def body(self) -> Any:
+        """The frame as JSON; None where there is no frame or it is none."""
+        if self.text is None:
+            return None
+        try:
+            return orjson.loads(self.text)
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def type(self) -> str:
+        """What the wire calls the frame (`START`, `sendmsg`); "" where there is none or it is no JSON object."""
+        if self.reader is None:
+            return ""
+        body = self.body
+        return self.reader(body) if isinstance(body, dict) else ""
+
+    def plain(self) -> dict[str, Any]:
+        """The entry for people and programs, with keys and signatures redacted."""
+        told: dict[str, Any] = {
+            "seq": self.seq,
+            "kind": self.kind,
+            "at": round(self.at, 6),
+            "mono": round(self.mono, 6),
+            "wire": self.wire,
+            "connection": self.connection,
+            "room": self.room,
+            "turn": self.turn,
+        }
+        if self.text is not None:
+            told["type"] = self.type
+            told["bytes"] = len(self.text.encode("utf-8", "surrogatepass"))
+            told["text"] = redact(self.text)
+        if self.detail is not None:
+            told.update(redacted(self.detail() if callable(self.detail) else self.detail))
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entries are meant: those for which all that is given holds. `text` is searched in the redacted text and
+    details; `after` is a `seq`.
+    """
+
+    kind: frozenset[str] = frozenset()
+    connection: str | None = None
+    room: str | None = None
+    wire: str | None = None
+    type: str | None = None
+    text: str | None = None
+    turn: int | None = None
+    after: int = 0
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether it is one of them. Cheap conditions first."""
+        return (
+            entry.seq > self.after
+            and (not self.kind or entry.kind in self.kind)
+            and (self.connection is None or entry.connection == self.connection)
+            and (self.room is None or entry.room == self.room)
+            and (self.wire is None or entry.wire == self.wire)
+            and (self.turn is None or entry.turn == self.turn)
+            and (self.type is None or entry.type == self.type)
+            and (self.text is None or self.text in orjson.dumps(_searched(entry)).decode())
+        )
+
+
+def _searched(entry: Entry) -> Any:
+    told = entry.plain()
+    return {key: value for key, value in told.items() if key not in ("seq", "at", "mono", "bytes")}
+
+
+class Feed:
+    """What has been written since it was opened, for one reader. `skipped` counts what it was too slow for."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._entries: deque[Entry] = deque()
+        self._news = asyncio.Event()
+        self.skipped = 0
+
+    def offer(self, entry: Entry) -> None:
+        """Called by the journal."""
+        if len(self._entries) >= BACKLOG:
+            self._entries.popleft()
+            self.skipped += 1
+        self._entries.append(entry)
+        self._news.set()
+
+    async def next(self) -> list[Entry]:
+        """The entries that have come, at least one that the query means."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            taken, self._entries = self._entries, deque()
+            found = [entry for entry in taken if self._query.holds(entry)]
+            if found:
+                return found
+
+
+class TooManyFollowers(Exception):
+    """No more live feeds and waits at a time."""
+
+
+class Journal:
+    """The last entries: at most `most` of them, and at most `size` bytes. `clock`: the emulated time.
+
+    `sinks` are told every entry (a file, say); they must be quick.
+    """
+
+    def __init__(self, *, clock: Clock, most: int = 50_000, size: int = 64 * 1024 * 1024) -> None:
+        self._clock = clock
+        self._machine = RealClock()
+        self._most = most
+        self._room_for = size
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._feeds: set[Feed] = set()
+        self.sinks: list[Callable[[Entry], None]] = []
+        self.last = 0
+        """`seq` of the newest entry, also after `clear`."""
+        self.dropped = 0
+        """Entries that had to go for newer ones."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bytes(self) -> int:
+        """What the entries take."""
+        return self._bytes
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is kept or told."""
+        return self._most > 0 or bool(self.sinks)
+
+    def write(
+        self,
+        kind: str,
+        *,
+        wire: str = "",
+        connection: str = "",
+        room: str = "",
+        turn: int | None = None,
+        text: str | None = None,
+        detail: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        reader: Reader | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Adds an entry. `detail` may be a function, which is asked when the entry is shown."""
+        self.last += 1
+        entry = Entry(
+            self.last,
+            kind,
+            (clock or self._clock).time(),
+            self._machine.monotonic(),
+            wire,
+            connection,
+            room,
+            turn,
+            text,
+            detail,
+            reader,
+        )
+        entries = self._entries
+        entries.append(entry)
+        self._bytes += entry.size
+        while len(entries) > self._most or (self._bytes > self._room_for and entries):
+            self._bytes -= entries.popleft().size
+            self.dropped += 1
+        for sink in self.sinks:
+            sink(entry)
+        for feed in self._feeds:
+            feed.offer(entry)
+
+    def find(self, query: Query, *, limit: int | None = None, newest: bool = False) -> list[Entry]:
+        """The entries that are meant, oldest first: the first `limit` of them, or the last with `newest`."""
+        if newest:
+            found = list(_some(query, reversed(self._entries), limit))
+            return found[::-1]
+        return list(_some(query, self._entries, limit))
+
+    def clear(self) -> int:
+        """Forgets all entries; `seq` counts on. How many there were."""
+        gone = len(self._entries)
+        self._entries.clear()
+        self._bytes = 0
+        return gone
+
+    @contextmanager
+    def follow(self, query: Query) -> Iterator[Feed]:
+        """A live feed. Raises `TooManyFollowers`."""
+        if len(self._feeds) >= MOST_FOLLOWERS:
+            raise TooManyFollowers(f"at most {MOST_FOLLOWERS} feeds and waits at a time")
+        feed = Feed(query)
+        self._feeds.add(feed)
+        try:
+            yield feed
+        finally:
+            self._feeds.discard(feed)
+
+    async def wait(self, query: Query, *, count: int, seconds: float) -> list[Entry]:
+        """The first `count` entries that are meant, those already written included; fewer if so many `seconds` pass.
+
+        Raises `TooManyFollowers`.
+        """
+        with self.follow(query) as feed:
+            found = self.find(query, limit=count)
+            try:
+                async with asyncio.timeout(seconds):
+                    while len(found) < count:
+                        found += await feed.next()
+            except TimeoutError:
+                return found
+        return found[:count]
+
+
+def _some(query: Query, entries: Iterable[Entry], limit: int | None) -> Iterator[Entry]:
+    left = -1 if limit is None else limit
+    for entry in entries:
+        if left == 0:
+            return
+        if query.holds(entry):
+            left -= 1
+            yield entry
