@@ -20,6 +20,7 @@ import uvloop
 
 from bench import servers
 from bench.hotwords import hotwords
+from bench.journal import journal
 from bench.rows import Row
 from bench.servers import KEY, REPLY_TOKENS
 
@@ -204,6 +205,7 @@ SECTIONS: dict[str, Callable[[Path], list[Row]]] = {
     "lag": lag,
     "room": room,
     "hotwords": hotwords,
+    "journal": journal,
 }
 
 

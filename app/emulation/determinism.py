@@ -36,6 +36,10 @@ MOST_ROOMS = 65_536
 """Rooms whose time line and order are remembered; the one that was quiet for longest is forgotten first."""
 
 
+machine_monotonic = time.monotonic
+"""The machine's monotonic seconds, for measuring what the emulator itself takes."""
+
+
 class Clock(Protocol):
     """What the program knows of time. Seconds as floats throughout."""
 
@@ -104,14 +108,13 @@ class WorldClock:
         self.frozen = False
         self._advanced = 0.0
         """Seconds put on top of the machine's monotonic time, or all there is of a virtual one."""
-        self._shift = 0.0
-        """Seconds from the wall clock that would be to the one that is set."""
-        self._stopped_at = 0.0
+        self._still: float | None = 0.0 if virtual else None
+        """Where the machine's monotonic time stood when this clock stopped following it; None while it follows."""
         self._sleepers: set[_Sleeper] = set()
-        if virtual:
-            self._shift = (VIRTUAL_START if start is None else start) - self._wall()
-        elif start is not None:
-            self._shift = start - self._wall()
+        self._shift = 0.0 if virtual else _EPOCH
+        """Seconds from the monotonic time to the wall clock."""
+        if virtual or start is not None:
+            self.set(VIRTUAL_START if start is None else start)
 
     @property
     def flows(self) -> bool:
@@ -119,12 +122,12 @@ class WorldClock:
         return not (self.virtual or self.frozen)
 
     def time(self) -> float:
-        return self._wall() + self._shift
+        return self.monotonic() + self._shift
 
     def monotonic(self) -> float:
-        if self.virtual:
-            return self._advanced
-        return (self._stopped_at if self.frozen else time.monotonic()) + self._advanced
+        if self._still is None:
+            return time.monotonic() + self._advanced
+        return self._still + self._advanced
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
@@ -143,7 +146,8 @@ class WorldClock:
         """Stops time."""
         if self.frozen:
             return
-        self._stopped_at = time.monotonic()
+        if not self.virtual:
+            self._still = time.monotonic()
         self.frozen = True
         for sleeper in self._sleepers:
             self._disarm(sleeper)
@@ -152,8 +156,9 @@ class WorldClock:
         """Lets a frozen clock go on from where it stands."""
         if not self.frozen:
             return
-        if not self.virtual:
-            self._advanced -= time.monotonic() - self._stopped_at
+        if not self.virtual and self._still is not None:
+            self._advanced -= time.monotonic() - self._still
+            self._still = None
         self.frozen = False
         for sleeper in self._sleepers:
             self._arm(sleeper)
@@ -175,9 +180,6 @@ class WorldClock:
     def set(self, instant: float) -> None:
         """Sets the wall clock, in epoch seconds, either way; pauses under way are not touched."""
         self._shift += instant - self.time()
-
-    def _wall(self) -> float:
-        return self.monotonic() if self.virtual else _EPOCH + self.monotonic()
 
     def _arm(self, sleeper: _Sleeper) -> None:
         if self.flows:

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
-from app.emulation.determinism import Clock, RealClock
+from app.emulation.determinism import Clock, machine_monotonic
 from app.redaction import redact, redacted
 
 KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control")
@@ -35,45 +35,23 @@ OVERHEAD = 200
 Reader = Callable[[Mapping[str, Any]], str]
 """What a wire calls a frame, by its JSON."""
 
+Detail = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
+"""What an entry says beside a frame; a function is asked when the entry is shown."""
+
+
+Raw = tuple[int, str, float, float, str, str, str, int | None, str | None, Detail]
+"""An entry as it is kept: plain tuples of plain values, which the garbage collector does not walk again and again."""
+
 
 class Entry:
     """One line of the journal. `seq` counts from 1; `at`: emulated time, `mono`: the machine's, both in seconds."""
 
     __slots__ = ("at", "connection", "detail", "kind", "mono", "reader", "room", "seq", "text", "turn", "wire")
 
-    def __init__(
-        self,
-        seq: int,
-        kind: str,
-        at: float,
-        mono: float,
-        wire: str,
-        connection: str,
-        room: str,
-        turn: int | None,
-        text: str | None,
-        detail: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None,
-        reader: Reader | None,
-    ) -> None:
-        self.seq = seq
-        self.kind = kind
-        self.at = at
-        self.mono = mono
-        self.wire = wire
-        self.connection = connection
-        self.room = room
-        self.turn = turn
-        self.text = text
-        self.detail = detail
+    def __init__(self, raw: Raw, reader: Reader | None) -> None:
+        self.seq, self.kind, self.at, self.mono, self.wire, self.connection, self.room, *rest = raw
+        self.turn, self.text, self.detail = cast(tuple[int | None, str | None, Detail], tuple(rest))
         self.reader = reader
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes, near enough: three for a character that is not ASCII."""
-        text = self.text
-        if text is None:
-            return OVERHEAD
-        return OVERHEAD + (len(text) if text.isascii() else 3 * len(text))
 
     @property
     def body(self) -> Any:
@@ -188,12 +166,13 @@ class Journal:
 
     def __init__(self, *, clock: Clock, most: int = 50_000, size: int = 64 * 1024 * 1024) -> None:
         self._clock = clock
-        self._machine = RealClock()
         self._most = most
         self._room_for = size
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Raw] = deque()
         self._bytes = 0
         self._feeds: set[Feed] = set()
+        self.readers: dict[str, Reader] = {}
+        """What each wire calls its frames."""
         self.sinks: list[Callable[[Entry], None]] = []
         self.last = 0
         """`seq` of the newest entry, also after `clear`."""
@@ -222,42 +201,42 @@ class Journal:
         room: str = "",
         turn: int | None = None,
         text: str | None = None,
-        detail: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
-        reader: Reader | None = None,
+        detail: Detail = None,
         clock: Clock | None = None,
     ) -> None:
         """Adds an entry. `detail` may be a function, which is asked when the entry is shown."""
-        self.last += 1
-        entry = Entry(
-            self.last,
-            kind,
-            (clock or self._clock).time(),
-            self._machine.monotonic(),
-            wire,
-            connection,
-            room,
-            turn,
-            text,
-            detail,
-            reader,
-        )
+        self.last = seq = self.last + 1
+        at = (clock or self._clock).time()
+        self._keep((seq, kind, at, machine_monotonic(), wire, connection, room, turn, text, detail))
+
+    def frame_out(self, wire: str, connection: str, room: str, turn: int | None, text: str, at: float) -> None:
+        """`write` of a frame to the client, at the cost that every token pays."""
+        self.last = seq = self.last + 1
+        self._keep((seq, "out", at, machine_monotonic(), wire, connection, room, turn, text, None))
+
+    def _keep(self, raw: Raw) -> None:
         entries = self._entries
-        entries.append(entry)
-        self._bytes += entry.size
-        while len(entries) > self._most or (self._bytes > self._room_for and entries):
-            self._bytes -= entries.popleft().size
+        entries.append(raw)
+        self._bytes += _size(raw[8])
+        while self._bytes > self._room_for or len(entries) > self._most:
+            self._bytes -= _size(entries.popleft()[8])
             self.dropped += 1
-        for sink in self.sinks:
-            sink(entry)
-        for feed in self._feeds:
-            feed.offer(entry)
+        if self.sinks or self._feeds:
+            entry = self._entry(raw)
+            for sink in self.sinks:
+                sink(entry)
+            for feed in self._feeds:
+                feed.offer(entry)
+
+    def _entry(self, raw: Raw) -> Entry:
+        return Entry(raw, self.readers.get(raw[4]))
 
     def find(self, query: Query, *, limit: int | None = None, newest: bool = False) -> list[Entry]:
         """The entries that are meant, oldest first: the first `limit` of them, or the last with `newest`."""
         if newest:
-            found = list(_some(query, reversed(self._entries), limit))
+            found = list(_some(query, map(self._entry, reversed(self._entries)), limit))
             return found[::-1]
-        return list(_some(query, self._entries, limit))
+        return list(_some(query, map(self._entry, self._entries), limit))
 
     def clear(self) -> int:
         """Forgets all entries; `seq` counts on. How many there were."""
@@ -302,3 +281,10 @@ def _some(query: Query, entries: Iterable[Entry], limit: int | None) -> Iterator
         if query.holds(entry):
             left -= 1
             yield entry
+
+
+def _size(text: str | None) -> int:
+    """Bytes that an entry takes, near enough: three for a character that is not ASCII."""
+    if text is None:
+        return OVERHEAD
+    return OVERHEAD + (len(text) if text.isascii() else 3 * len(text))

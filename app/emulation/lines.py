@@ -77,7 +77,6 @@ class Line:
         self.opened = strand.clock.time()
         self.received = self.sent = 0
         self.closed: tuple[int, str] | None = None
-        self._reader = reader
         self._receive = receive
         self._send = send
         self._occasion = Occasion(wire=wire, room=room, user=user)
@@ -260,16 +259,7 @@ class Line:
         journal = self._lines.journal
         if journal.enabled:
             turn, clock = (None, self.strand.clock) if exchange is None else (exchange.number, exchange.strand.clock)
-            journal.write(
-                "out",
-                wire=self.wire,
-                connection=self.id,
-                room=self.room,
-                turn=turn,
-                text=shown,
-                reader=self._reader,
-                clock=clock,
-            )
+            journal.frame_out(self.wire, self.id, self.room, turn, shown, clock.time())
 
     async def _deny(self, status: int, body: Any) -> None:
         self._ended(0, "", "fault")
@@ -310,7 +300,6 @@ class Line:
                 turn=turn,
                 text=text,
                 detail=detail,
-                reader=self._reader,
                 clock=self.strand.clock,
             )
 
@@ -348,6 +337,7 @@ class Lines:
         reader: Reader,
     ) -> Line:
         """A line for a socket that has just come; `name` makes the wire's own id for it. End it with `Line.end`."""
+        self.journal.readers[wire] = reader
         strand = self.world.connection(wire, room)
         path = scope["path"]
         line = Line(
