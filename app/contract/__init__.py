@@ -1,1 +1,1 @@
-"""What the wire promises, written down from the program itself. Nothing that serves imports this."""
+"""What the wire promises, written down from the program itself. Nothing that serves a turn imports this."""

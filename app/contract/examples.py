@@ -5,6 +5,7 @@ All but `captured` is PURE.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -146,6 +147,14 @@ def find_capture(body: Json, revision: Revision, captures: Captures) -> Capture 
     kind = frame_kind(body)
     same = [c for c in captures.frames if c.revision <= revision.id and frame_kind(c.body) == kind]
     return max(same, key=lambda c: (c.revision, bool(c.body.get("msg"))), default=None)
+
+
+def request_fields(action: type, revision: Revision) -> list[str]:
+    """The fields of an action (`SendMsg` or `Greet`) as the wire calls them, required ones first."""
+    names = {"account": revision.account, "user_id": revision.user, "number": "greeting_number"}
+    found = [names.get(f.name, f.name) for f in dataclasses.fields(action)]
+    rest = [name for name in found if name and (name != "use_choices" or revision.has_choices)]
+    return sorted(rest, key=lambda name: revision.requires.index(name) if name in revision.requires else len(rest))
 
 
 def shortened(value: Any) -> Any:

@@ -102,6 +102,8 @@ FIELDS: Mapping[str, Field] = {
     "filename": Field("an image uploaded before", 0, "2024-08-27"),
     "scene_number": Field("0 to 7", 8, "2024-08-27"),
     "use_choices": Field("how many choices to offer, default 0", -1, "2024-11-13"),
+    "subject": Field("what the talk is about; taken and not used"),
+    "receiver_uid": Field("who is spoken to; taken and not used"),
     "greeting_number": Field("which greeting of the space, default 1", "x", "2024-09-11"),
 }
 

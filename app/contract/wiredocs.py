@@ -31,6 +31,7 @@ from app.contract.examples import (
     find_capture,
     frame_kind,
     frame_label,
+    request_fields,
     scene_frames,
     shortened,
 )
@@ -106,13 +107,6 @@ def _sequence(frames: list[Shown]) -> list[str]:
     return fenced("text", [f"{label:<{width}}{shown.when[0]}" for label, shown in zip(labels, frames, strict=True)])
 
 
-def _fields_of(action: type, revision: Revision) -> list[str]:
-    names = {"account": revision.account, "user_id": revision.user, "number": "greeting_number"}
-    found = [names.get(f.name, f.name) for f in dataclasses.fields(action)]
-    rest = [name for name in found if name and (name != "use_choices" or revision.has_choices)]
-    return sorted(rest, key=lambda name: revision.requires.index(name) if name in revision.requires else len(rest))
-
-
 def _request(action: type, revision: Revision) -> Json:
     texts = {"msg": "안녕 반가워요", "api_key": "d4a3653a4ba72d6e04a293", "room_uid": "51VPKp3F0yPX"}
     name = "greeting" if action is Greet else revision.action
@@ -128,13 +122,13 @@ def _refused(body: Json, revision: Revision) -> str:
 def _request_section(action: type, revision: Revision, captures: Captures) -> list[str]:
     good = _request(action, revision)
     rows = []
-    for name in _fields_of(action, revision):
+    for name in request_fields(action, revision):
         about = FIELDS[name]
         without = _refused({key: value for key, value in good.items() if key != name}, revision)
         refusals = [without, _refused({**good, name: about.wrong}, revision)]
         seen = about.seen if about.seen > revision.id else ""
         rows.append((f"`{name}`", "yes" if without else "", about.meaning, seen, "; ".join(filter(None, refusals))))
-    known = {"action", *_fields_of(action, revision)}
+    known = {"action", *request_fields(action, revision)}
     fitting = [
         body
         for since, body in captures.requests

@@ -1,0 +1,1 @@
+"""The chldo wire, described: its frame classes and its request rules as shapes."""

@@ -1,0 +1,10 @@
+"""The wires that have schemas: a line each."""
+
+from __future__ import annotations
+
+from app.contract.schema.chldo.wire import CHLDO
+from app.contract.schema.wire import Wire
+
+WIRES: tuple[Wire, ...] = (
+    CHLDO,  #
+)
