@@ -318,6 +318,32 @@ def check(
         raise SystemExit(1)
 
 
+@cli.command()
+def schema(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder that they are written to.")],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 naming the files that differ.")] = False,
+) -> None:
+    """Write the schemas of the wires: AsyncAPI, JSON Schema, TypeScript types and Python models.
+
+    A folder a wire, a folder a revision. A running server has the same under /_emulator/schema/. Exit codes: 0 all
+    well; 1 files differ (--check); 2 wrong usage, or the folder cannot be used.
+    """
+    from app.contract.schema.tree import differences, documents, write
+
+    if check and not out.is_dir():
+        fail(f"{out} is no folder that can be opened")
+    wanted = documents()
+    try:
+        lines = differences(out, wanted) if check else write(out, wanted)
+    except OSError as error:
+        fail(f"cannot use {error.filename or out}: {error.strerror}")
+    for line in lines:
+        print(line if check else f"wrote {out / line}", file=sys.stderr if check else sys.stdout)
+    print(f"{len(lines)} of {len(wanted)} files differ" if check else f"{len(wanted)} files, {len(lines)} written")
+    if check and lines:
+        raise SystemExit(1)
+
+
 def fail(text: str) -> NoReturn:
     """One clear line on standard error, exit code 2."""
     print(f"chldo-emulator: {text}", file=sys.stderr, flush=True)
