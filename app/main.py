@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket
 
 from app.chldo.wire import ChldoWire
 from app.control.health import health_routes
+from app.control.schemas import schema_routes
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock
 from app.emulation.journal import Journal
@@ -360,6 +361,7 @@ def create_app(
         expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
     )
     app.include_router(health_routes(program.report))
+    app.include_router(schema_routes())
     for wire in program.wires:
         for router in wire.routers():
             app.include_router(router)
