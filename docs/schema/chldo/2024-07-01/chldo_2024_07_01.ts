@@ -1,0 +1,207 @@
+/**
+ * chldo WebSocket API, revision 2024-07-01 (R1).
+ *
+ * What revision 2024-07-01 of the wire brought: A new API: LangGraph's own events and nothing around them;
+ * `org_id` names the space. Frames have exactly these keys, in this order. Nothing is sent before a request, and
+ * an unknown action is answered by the Forbidden frame. `msg` of a request must be there (the setting
+ * `v3.require_msg` decides otherwise).
+ *
+ * Generated from the frame classes by `chldo-emulator schema`; do not edit.
+ */
+
+/** What these types describe. */
+export const REVISION = "2024-07-01";
+
+/**
+ * A run of LangGraph: a UUID of version 4.
+ *
+ * @pattern ^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$
+ */
+export type RunId = string;
+
+/** A piece of the model's message, as LangChain dumps it. */
+export interface MessageChunk {
+  content: string;
+  additional_kwargs: Record<string, never>;
+  response_metadata: Record<string, never>;
+  type: "AIMessageChunk";
+  name: null;
+  id: null;
+  example: false;
+  tool_calls: Record<string, unknown>[];
+  invalid_tool_calls: [];
+  usage_metadata: null;
+  tool_call_chunks: Record<string, unknown>[];
+}
+
+/**
+ * A connection, as API Gateway names it.
+ *
+ * @pattern ^[A-Za-z0-9_-]{8}[oI]E0[AC][A-Za-z0-9]{2}[AQgw]=$
+ */
+export type ConnectionId = string;
+
+/**
+ * A request, as API Gateway names it.
+ *
+ * @pattern ^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$
+ */
+export type RequestId = string;
+
+/** `run event`: A LangGraph event that is no token. Anything else that LangGraph runs. */
+export interface RunEventFrame {
+  /** LangChain's name of the event. */
+  event: "on_chain_start" | "on_chain_end" | "on_chat_model_start" | "on_tool_start" | "on_tool_end" | "on_tool_error" | "on_llm_start" | "on_llm_stream" | "on_llm_end" | "on_retriever_start" | "on_retriever_end" | "on_prompt_start" | "on_prompt_end" | "on_parser_start" | "on_parser_stream" | "on_parser_end" | "on_custom_event";
+  /** What the event carries: `chunk.content` is the token, `chunk.messages` the whole reply. */
+  data: Record<string, never>;
+  /** The run that the event belongs to, UUIDv4. */
+  run_id: RunId;
+  /** The runs around it, outermost first; empty for the graph itself. */
+  parent_ids: RunId[];
+  /** LangChain's tags of the run; `graph:step:N` counts over the turns of the room. */
+  tags: string[];
+  /** Not there; declared so that it can be asked of any frame. */
+  status?: never;
+  /** Not there; declared so that it can be asked of any frame. */
+  msgtype?: never;
+}
+
+/** `on_chat_model_stream`: A piece of the reply. The model calls a tool. */
+export interface OnChatModelStreamFrame {
+  /** LangChain's name of the event. */
+  event: "on_chat_model_stream";
+  /** What the event carries: `chunk.content` is the token, `chunk.messages` the whole reply. */
+  data: { chunk: MessageChunk };
+  /** The run that the event belongs to, UUIDv4. */
+  run_id: RunId;
+  /** The runs around it, outermost first; empty for the graph itself. */
+  parent_ids: RunId[];
+  /** LangChain's tags of the run; `graph:step:N` counts over the turns of the room. */
+  tags: string[];
+  /** Not there; declared so that it can be asked of any frame. */
+  status?: never;
+  /** Not there; declared so that it can be asked of any frame. */
+  msgtype?: never;
+}
+
+/** `on_chain_stream`: A LangGraph event that is no token. */
+export interface OnChainStreamFrame {
+  /** LangChain's name of the event. */
+  event: "on_chain_stream";
+  /** What the event carries: `chunk.content` is the token, `chunk.messages` the whole reply. */
+  data: { chunk: unknown };
+  /** The run that the event belongs to, UUIDv4. */
+  run_id: RunId;
+  /** The runs around it, outermost first; empty for the graph itself. */
+  parent_ids: RunId[];
+  /** LangChain's tags of the run; `graph:step:N` counts over the turns of the room. */
+  tags: string[];
+  /** Not there; declared so that it can be asked of any frame. */
+  status?: never;
+  /** Not there; declared so that it can be asked of any frame. */
+  msgtype?: never;
+}
+
+/** `error`: The turn fails inside the flow. A request is refused. */
+export interface ErrorFrame {
+  /** What kind of frame it is; `connected` for answers outside the flow and for every error. */
+  status: "connected";
+  /** This connection, 16 characters, the same as long as it is open. */
+  connection_id: ConnectionId;
+  /** What is wrong. */
+  msg: string;
+  /** `info`, `stream`, `error`, `hotword` or `info_choices`. */
+  msgtype: "error";
+  /** Not there; declared so that it can be asked of any frame. */
+  event?: never;
+}
+
+/** `connected`: Answer to the action `status`. */
+export interface StatusFrame {
+  /** What kind of frame it is; `connected` for answers outside the flow and for every error. */
+  status: "connected";
+  /** This connection, 16 characters, the same as long as it is open. */
+  connection_id: ConnectionId;
+  /** `info`, `stream`, `error`, `hotword` or `info_choices`. */
+  msgtype: "info";
+  /** Not there; declared so that it can be asked of any frame. */
+  event?: never;
+}
+
+/** `Forbidden`: What API Gateway itself answers to an unknown action or to text that is no JSON object. */
+export interface ForbiddenFrame {
+  /** `Forbidden`. */
+  message: "Forbidden";
+  /** This connection, in API Gateway's spelling. */
+  connectionId: ConnectionId;
+  /** This request, UUIDv4. */
+  requestId: RequestId;
+  /** Not there; declared so that it can be asked of any frame. */
+  status?: never;
+  /** Not there; declared so that it can be asked of any frame. */
+  event?: never;
+  /** Not there; declared so that it can be asked of any frame. */
+  msgtype?: never;
+}
+
+/** `status`: Asks whether the connection is alive. */
+export interface StatusRequest {
+  /** What is asked. */
+  action: "status";
+}
+
+/**
+ * `sendmsg`: Says something to the agent of a space. A field that is null or "" counts as left out; one that is
+ * not listed is ignored by the server.
+ */
+export interface SendmsgRequest {
+  /** What is asked. */
+  action: "sendmsg";
+  /** Names the space; an unknown one is served by the default space. */
+  org_id: string;
+  /** The room; any text. */
+  room_uid: string;
+  /** Who speaks. */
+  user_id: string;
+  /** What is said; without it, where it may be left out, the agent speaks first. */
+  msg: string;
+  /** 0, 1, "0" or "1": whether sentences get a voice; left out, the space decides. */
+  return_voice?: 0 | 1 | "0" | "1" | null;
+  /** 0 or 1, default 1; 0: the whole reply in one frame (understood here, documented from 2024-10-02 on). */
+  stream?: 0 | 1 | "0" | "1" | null;
+  /** 0 or 1, default 0; 1: the turn leaves no trace in the room (understood here, documented from 2024-10-02 on). */
+  no_save?: 0 | 1 | "0" | "1" | null;
+  /** 0 or 1, default 0; 1: the model sees no earlier turns (understood here, documented from 2024-10-02 on). */
+  no_history?: 0 | 1 | "0" | "1" | null;
+  /** Chooses among the models of the configured endpoint (understood here, documented from 2024-10-02 on). */
+  model?: string | null;
+  /**
+   * A code such as `ko`: language of the reply and of the voice (understood here, documented from 2024-11-03
+   * on).
+   */
+  language?: string | null;
+  /** A name, handed to the graph. */
+  questioner?: string | null;
+  /** A name, for `{{visitor_name}}` in prompts and replies (understood here, documented from 2024-11-03 on). */
+  visitor_name?: string | null;
+  /** An image uploaded before (understood here, documented from 2024-08-27 on). */
+  filename?: string | null;
+  /** 0 to 7 (understood here, documented from 2024-08-27 on). */
+  scene_number?: number | null;
+  /** Not looked at yet. */
+  api_key?: string | null;
+}
+
+/** Everything that the server sends. */
+export type Frame =
+  | RunEventFrame
+  | OnChatModelStreamFrame
+  | OnChainStreamFrame
+  | ErrorFrame
+  | StatusFrame
+  | ForbiddenFrame;
+
+/** Everything that a client may ask. */
+export type ClientRequest =
+  | StatusRequest
+  | SendmsgRequest;
