@@ -39,8 +39,9 @@ lint: $(VENV)/.test ## ruff, mypy --strict, the six contracts of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-docs: $(VENV)/.test ## Write docs/wire/ from the program and the transcripts
+docs: $(VENV)/.test ## Write docs/wire/ and docs/schema/ from the program and the transcripts
 	$(BIN)/python -m app.contract.wiredocs
+	$(BIN)/chldo-emulator schema --out docs/schema
 
 bench: $(VENV)/.test ## Benchmarks with their baselines, ratios printed
 	$(BIN)/python -m bench $(ARGS)

@@ -10,7 +10,7 @@ WIDTH = 120
 
 @dataclass(frozen=True, slots=True)
 class Bracketed:
-    """`head[items]` or `head(items)`. `tuple_like`: a last comma after a single item would change the meaning."""
+    """`head[items]` or `head(items)`; without a head in parentheses, a tuple."""
 
     head: str
     items: tuple[str | Bracketed | Joined, ...]
@@ -28,7 +28,8 @@ def flat(expression: str | Bracketed | Joined) -> str:
     """The expression in one line."""
     match expression:
         case Bracketed(head, items, brackets):
-            return f"{head}{brackets[0]}{', '.join(flat(item) for item in items)}{brackets[1]}"
+            alone = "," if not head and len(items) == 1 else ""
+            return f"{head}{brackets[0]}{', '.join(flat(item) for item in items)}{alone}{brackets[1]}"
         case Joined(items):
             return " | ".join(flat(item) for item in items)
         case str():

@@ -9,7 +9,10 @@ import json
 import keyword
 from collections.abc import Iterable, Iterator
 
+from pydantic import BaseModel
+
 from app.contract.schema.layout import Bracketed, Joined, flat, laid_out
+from app.contract.schema.preamble import BASE, CHOOSING, EXACTLY, NOT_NULL, STEPS
 from app.contract.schema.shapes import (
     Anything,
     Either,
@@ -31,68 +34,8 @@ from app.contract.schema.wire import Edition, Message
 from app.contract.schema.wording import GENERATED, pascal, sentence, wrapped
 
 WIDTH = 110
+_TAKEN = {*dir(BaseModel), "encode"}
 Expression = str | Bracketed | Joined
-
-_BASE = '''\
-class _Message(BaseModel):
-    """Exactly these keys, with values of exactly these types."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-
-    def encode(self) -> str:
-        """The message as compact JSON text, keys in the order of the wire; those that were left out stay out."""
-        return self.model_dump_json(by_alias=True, exclude_unset=True)
-'''
-
-_STEPS = '''\
-def _in_steps_of(step: float) -> AfterValidator:
-    """A check that a number is a whole multiple of `step`."""
-
-    def check(value: float) -> float:
-        if abs(value / step - round(value / step)) > 1e-6:
-            raise ValueError(f"must be a multiple of {step}")
-        return value
-
-    return AfterValidator(check)
-'''
-
-_EXACTLY = '''\
-def _exactly(*types: type) -> BeforeValidator:
-    """A check of the type itself: to Python, `True` is 1, to JSON it is not."""
-
-    def check(value: object) -> object:
-        if type(value) not in types:
-            raise ValueError(f"must not be of type {type(value).__name__}")
-        return value
-
-    return BeforeValidator(check)
-'''
-
-_CHOOSING = '''\
-def _constants(annotation: Any) -> tuple[Any, ...]:
-    """The values that a field may have, if there are only some."""
-    if annotation is type(None):
-        return (None,)
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
-
-
-def _likeness(model: type[BaseModel], body: dict[str, Any]) -> tuple[int, int]:
-    """How well a message fits a model: by the keys that tell messages apart, then by all keys."""
-    marks = 0
-    for key in _MARKS:
-        field = model.model_fields.get(key)
-        if (field is None) != (key not in body):
-            marks -= 1
-        elif field is not None and (wanted := _constants(field.annotation)):
-            marks += 1 if body[key] in wanted else -1
-    return marks, -len(model.model_fields.keys() ^ body.keys())
-
-
-def _kind_of(message: Any, models: tuple[type[BaseModel], ...]) -> str:
-    """The name of the model that a message is meant for."""
-    body = message if isinstance(message, dict) else getattr(message, "__dict__", {})
-    return max(models, key=lambda model: _likeness(model, body)).__name__
-'''
 
 
 def python_module(edition: Edition) -> str:
@@ -107,19 +50,27 @@ def python_module(edition: Edition) -> str:
         _parser("frame", "Frame", "The frame that a text from the server holds."),
         _parser("request", "ClientRequest", "The request that a text from a client holds."),
     ]
-    sections = [_head(edition, parts), _BASE, *parts, _CHOOSING, *unions, *parsers]
+    sections = [_head(edition, parts), BASE, *parts, CHOOSING, *unions, *parsers]
     return "\n\n\n".join(section.rstrip("\n") for section in sections) + "\n"
 
 
 def _head(edition: Edition, parts: Iterable[str]) -> str:
     """Docstring, imports (only what is used), constants."""
-    lines = [f'"""{edition.title}.', "", *wrapped(edition.told, WIDTH), "", *wrapped(GENERATED, WIDTH), '"""', ""]
+    lines = [*_docstring(f"{edition.title}.\n\n{edition.told}\n\n{GENERATED}", 0), ""]
     names = ["BaseModel", "ConfigDict", "Discriminator", "Field", "Tag", "TypeAdapter"]
     if any("BeforeValidator" in part for part in parts):
         names.insert(1, "BeforeValidator")
     if any("AfterValidator" in part for part in parts):
         names.insert(0, "AfterValidator")
-    lines += ["# ruff: noqa: E501, N815", "", "from typing import Annotated, Any, Literal, get_args, get_origin", ""]
+    mixed = any(
+        key.name[:1].islower() and key.name != key.name.lower() for m in edition.messages for key in m.record.keys
+    )
+    lines += [
+        f"# ruff: noqa: E501{', N815' if mixed else ''}",
+        "",
+        "from typing import Annotated, Any, Literal, get_args, get_origin",
+        "",
+    ]
     lines += [f"from pydantic import {', '.join(names)}", ""]
     if edition.id:
         lines += [f'REVISION = "{edition.id}"', '"""What these models describe."""', ""]
@@ -139,12 +90,16 @@ class _Writer:
         for message in self._edition.messages:
             for named in named_in(message.record):
                 known.setdefault(named.name, named)
-        if any(isinstance(named.shape, Number) and named.shape.step for named in known.values()):
-            yield _STEPS
-        if any(_needs_exactness(shape) for message in self._edition.messages for shape in parts_of(message.record)):
-            yield _EXACTLY
+        shapes = [shape for message in self._edition.messages for shape in parts_of(message.record)]
+        if any(isinstance(shape, Number) and shape.step for shape in shapes):
+            yield STEPS
+        if any(_needs_exactness(shape) for shape in shapes):
+            yield EXACTLY
+        keys = [key for shape in shapes if isinstance(shape, Record) for key in shape.keys]
+        if any(not key.required and not _takes_null(key.shape) for key in keys):
+            yield NOT_NULL
         for named in known.values():
-            if isinstance(named.shape, Record) and named.shape.keys and not named.shape.open:
+            if isinstance(named.shape, Record) and named.shape.keys:
                 yield from self._class(named.name, sentence(named.meaning), named.shape)
             else:
                 expression = self._type(named.shape, named.name)
@@ -157,33 +112,36 @@ class _Writer:
 
     def _class(self, name: str, told: str, record: Record) -> Iterator[str]:
         for key in record.keys:
-            yield from self._inner(f"{name}{pascal(key.name)}", key.shape)
+            yield from self._inner(f"{name}{pascal(key.name)}", key.shape, name)
         lines = [f"class {name}(_Message):", *_docstring(told, 4), ""]
+        if record.open:
+            lines += ['    model_config = ConfigDict(extra="allow")', ""]
         for key in record.keys:
             lines += self._field(name, key)
         yield "\n".join(lines)
 
-    def _inner(self, name: str, shape: Shape) -> Iterator[str]:
+    def _inner(self, name: str, shape: Shape, owner: str) -> Iterator[str]:
         """Classes for the unnamed objects in a value."""
         match shape:
-            case Record() if shape.keys and not shape.open:
-                yield from self._class(name, f"Within `{name}`.", shape)
+            case Record() if shape.keys:
+                yield from self._class(name, f"Within `{owner}`.", shape)
             case Items():
-                yield from self._inner(f"{name}Item", shape.of)
+                yield from self._inner(f"{name}Item", shape.of, owner)
             case Either():
                 for number, choice in enumerate(shape.choices, 1):
-                    yield from self._inner(f"{name}{number}", choice)
+                    yield from self._inner(f"{name}{number}", choice, owner)
             case _:
                 return
 
     def _field(self, owner: str, key: Key) -> list[str]:
-        name = f"{key.name}_" if keyword.iskeyword(key.name) or not key.name.isidentifier() else key.name
-        default = "" if key.required else " = None"
+        name, default = _attribute(key.name), "" if key.required else " = None"
         if name != key.name:
-            name = "".join(letter if letter.isalnum() else "_" for letter in name)
             default = f" = Field({'' if key.required else 'None, '}alias={_literal(key.name)})"
+        kind = self._type(key.shape, f"{owner}{pascal(key.name)}")
+        if not key.required and not _takes_null(key.shape):
+            kind = Bracketed("Annotated", (Joined((kind, "None")), "BeforeValidator(_not_null)"))
         told = _docstring(sentence(key.meaning), 4) if key.meaning else []
-        return [*laid_out(self._type(key.shape, f"{owner}{pascal(key.name)}"), 4, f"{name}: ", default), *told]
+        return [*laid_out(kind, 4, f"{name}: ", default), *told]
 
     def _type(self, shape: Shape, name: str) -> Expression:
         """A shape as a type expression; `name`: that of the class if it is an object without a name."""
@@ -206,7 +164,7 @@ class _Writer:
                 inner = Bracketed("list", (self._type(shape.of, f"{name}Item"),))
                 return _annotated(inner, min_length=shape.least or None, max_length=shape.most)
             case Record():
-                if shape.keys and not shape.open:
+                if shape.keys:
                     return name
                 return _annotated("dict[str, Any]", max_length=None if shape.open else 0)
             case Either():
@@ -215,6 +173,28 @@ class _Writer:
                 return "Any"
             case _:
                 raise TypeError(f"no Python type for {shape!r}")
+
+
+def _attribute(key: str) -> str:
+    """A key as the name of an attribute: one that Python or pydantic has a use for gets an underscore at its end."""
+    if key.isidentifier() and not keyword.iskeyword(key) and not key.startswith(("_", "model_")) and key not in _TAKEN:
+        return key
+    name = "".join(letter if letter.isalnum() else "_" for letter in key).strip("_")
+    if not name[:1].isalpha():
+        return f"key_{name}"
+    return name if name != key and name not in _TAKEN and not keyword.iskeyword(name) else f"{name}_"
+
+
+def _takes_null(shape: Shape) -> bool:
+    match shape:
+        case Named():
+            return _takes_null(shape.shape)
+        case Either():
+            return any(_takes_null(choice) for choice in shape.choices)
+        case OneOf():
+            return None in shape.values
+        case _:
+            return isinstance(shape, Anything)
 
 
 def _literal(value: object) -> str:
@@ -260,7 +240,7 @@ def _number(number: Number) -> Expression:
 
 
 def _docstring(text: str, indent: int) -> list[str]:
-    lines = wrapped(text.replace("\\", "\\\\"), WIDTH - indent)
+    lines = wrapped(text.replace("\\", "\\\\").replace('"""', "'''"), WIDTH - indent)
     before = " " * indent
     if len(lines) == 1:
         return [f'{before}"""{lines[0]}"""']

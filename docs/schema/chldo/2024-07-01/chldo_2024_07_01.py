@@ -120,7 +120,7 @@ class RunEventFrame(_Message):
 
 
 class OnChatModelStreamFrameData(_Message):
-    """Within `OnChatModelStreamFrameData`."""
+    """Within `OnChatModelStreamFrame`."""
 
     chunk: MessageChunk
 
@@ -141,7 +141,7 @@ class OnChatModelStreamFrame(_Message):
 
 
 class OnChainStreamFrameData(_Message):
-    """Within `OnChainStreamFrameData`."""
+    """Within `OnChainStreamFrame`."""
 
     chunk: Any
     """What was added to the state; in the shipped graphs `messages`, at the graph's end inside `model`."""
@@ -257,13 +257,14 @@ def _constants(annotation: Any) -> tuple[Any, ...]:
 def _likeness(model: type[BaseModel], body: dict[str, Any]) -> tuple[int, int]:
     """How well a message fits a model: by the keys that tell messages apart, then by all keys."""
     marks = 0
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for key in _MARKS:
-        field = model.model_fields.get(key)
+        field = fields.get(key)
         if (field is None) != (key not in body):
             marks -= 1
         elif field is not None and (wanted := _constants(field.annotation)):
             marks += 1 if body[key] in wanted else -1
-    return marks, -len(model.model_fields.keys() ^ body.keys())
+    return marks, -len(fields.keys() ^ body.keys())
 
 
 def _kind_of(message: Any, models: tuple[type[BaseModel], ...]) -> str:

@@ -203,14 +203,14 @@ class ThinkFrame(_Message):
 
 
 class StreamFrameDataChunk(_Message):
-    """Within `StreamFrameDataChunk`."""
+    """Within `StreamFrameData`."""
 
     content: Annotated[str, Field(min_length=1)]
     """The token."""
 
 
 class StreamFrameData(_Message):
-    """Within `StreamFrameData`."""
+    """Within `StreamFrame`."""
 
     chunk: StreamFrameDataChunk
 
@@ -340,14 +340,14 @@ class EndFrame(_Message):
 
 
 class StreamReplyFrameDataChunk(_Message):
-    """Within `StreamReplyFrameDataChunk`."""
+    """Within `StreamReplyFrameData`."""
 
     messages: Annotated[list[AssistantMessage], Field(min_length=1, max_length=1)]
     """The reply."""
 
 
 class StreamReplyFrameData(_Message):
-    """Within `StreamReplyFrameData`."""
+    """Within `StreamReplyFrame`."""
 
     chunk: StreamReplyFrameDataChunk
 
@@ -545,13 +545,14 @@ def _constants(annotation: Any) -> tuple[Any, ...]:
 def _likeness(model: type[BaseModel], body: dict[str, Any]) -> tuple[int, int]:
     """How well a message fits a model: by the keys that tell messages apart, then by all keys."""
     marks = 0
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for key in _MARKS:
-        field = model.model_fields.get(key)
+        field = fields.get(key)
         if (field is None) != (key not in body):
             marks -= 1
         elif field is not None and (wanted := _constants(field.annotation)):
             marks += 1 if body[key] in wanted else -1
-    return marks, -len(model.model_fields.keys() ^ body.keys())
+    return marks, -len(fields.keys() ^ body.keys())
 
 
 def _kind_of(message: Any, models: tuple[type[BaseModel], ...]) -> str:
