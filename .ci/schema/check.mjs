@@ -85,6 +85,11 @@ for (const name of files.filter((name) => name.endsWith(".ts"))) {
   const target = join(build, name.replaceAll("/", "_"));
   writeFileSync(target, `import type * as t from "${from}";\n${values.join("")}`);
 }
+const guide = readFileSync(join(here, "..", "..", "docs", "schemas.md"), "utf8");
+[...guide.matchAll(/```ts\n(.*?)```/gs)].forEach(([, block], number) => {
+  const at = relative(build, join(tree, "chldo", "2024-11-13")).replaceAll("\\", "/");
+  writeFileSync(join(build, `guide_${number}.ts`), block.replace("./chldo_2024_11_13", `${at}/chldo_2024_11_13`));
+});
 try {
   execFileSync(process.execPath, [join(here, "node_modules", "typescript", "bin", "tsc"), "-p", here], { encoding: "utf8" });
 } catch (error) {
