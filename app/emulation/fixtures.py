@@ -14,7 +14,7 @@ from typing import TypeVar
 from app.emulation.conditions import TEXT_KEYS, Condition, Exact, text_condition
 from app.emulation.documents import Problem, read_document
 from app.emulation.faults.files import read_faults, read_profiles
-from app.emulation.faults.rules import Rule
+from app.emulation.faults.rules import Profile, Rule
 from app.emulation.lore import KEYS as LORE_KEYS
 from app.emulation.lore import read_greetings, read_memories, read_scenes
 from app.emulation.replies import (
@@ -83,7 +83,7 @@ class Fixtures:
     unused_defaults: tuple[Reply, ...] = ()
     """Those of later files: the first one decides."""
     faults: tuple[Rule, ...] = ()
-    profiles: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 
 def load_fixtures(folder: Path, *, strict: bool = False) -> Fixtures:

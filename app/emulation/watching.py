@@ -167,13 +167,14 @@ class LiveFixtures:
 
     def take_faults(self, fixtures: Fixtures) -> None:
         """Puts the faults and profiles of the files in place of those that were; what else is in force stays."""
-        self._faults.profiles = fixtures.profiles
-        self._faults.replace(fixtures.faults, origin="fixtures")
+        self._faults.take(fixtures.faults, fixtures.profiles)
 
 
 def digest(folder: Path) -> bytes:
     """What the fixture files of a folder hold, in 16 bytes. Blocks; raises nothing for what cannot be read."""
-    names = [Path("spaces.yaml"), Path(FAULTS), *(Path(PROFILES, path.name) for path in profile_files(folder))]
+    names = [Path("spaces.yaml"), Path(FAULTS)]
+    with suppress(OSError):
+        names += [Path(PROFILES, path.name) for path in profile_files(folder)]
     with suppress(OSError):
         names += sorted(Path("replies", path.name) for path in (folder / "replies").iterdir() if is_reply_file(path))
     total = blake2b(digest_size=16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -50,15 +51,31 @@ def edited(text: str, rule: Rule) -> str:
 
 def _remove(body: Any, path: list[str]) -> None:
     for name in path[:-1]:
-        body = body.get(name) if isinstance(body, dict) else None
+        body = _inside(body, name)
     if isinstance(body, dict):
         body.pop(path[-1], None)
+    elif isinstance(body, list) and _inside(body, path[-1]) is not None:
+        del body[int(path[-1])]
 
 
 def _set(body: Any, path: list[str], value: Any) -> None:
-    for name in path[:-1]:
-        inner = body.get(name)
-        if not isinstance(inner, dict):
-            inner = body[name] = {}
+    for name, following in pairwise(path):
+        inner = _inside(body, name)
+        if not isinstance(inner, dict) and _inside(inner, following) is None:
+            inner = {}
+            _put(body, name, inner)
         body = inner
-    body[path[-1]] = value
+    _put(body, path[-1], value)
+
+
+def _inside(body: Any, name: str) -> Any:
+    """What an object or a list has under a name; None where there is nothing."""
+    if isinstance(body, dict):
+        return body.get(name)
+    if isinstance(body, list) and name.isdecimal() and int(name) < len(body):
+        return body[int(name)]
+    return None
+
+
+def _put(body: Any, name: str, value: Any) -> None:
+    body[int(name) if isinstance(body, list) else name] = value

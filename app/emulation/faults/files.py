@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.emulation.documents import Problem, read_document
-from app.emulation.faults.rules import Rule, read_rules
+from app.emulation.faults.rules import Profile, Rule, read_rules
 from app.emulation.report import Item, Report
 
 FILE = "faults.yaml"
@@ -24,26 +24,34 @@ def read_faults(folder: Path, report: Report) -> tuple[Rule, ...]:
     """The rules of `faults.yaml`; none where there is no such file."""
     if not (folder / FILE).exists():
         return ()
-    return _rules(folder, FILE, FILE_KEYS, report)
+    return _file(folder, FILE, FILE_KEYS, report)
 
 
-def read_profiles(folder: Path, report: Report) -> Mapping[str, tuple[Rule, ...]]:
+def read_profiles(folder: Path, report: Report) -> Mapping[str, Profile]:
     """The profiles, by their names, which are those of their files."""
-    profiles: dict[str, tuple[Rule, ...]] = {}
-    for path in profile_files(folder):
+    profiles: dict[str, Profile] = {}
+    try:
+        paths = profile_files(folder)
+    except OSError as error:
+        report.note(Problem(FOLDER, 1, "folder", "a readable folder", error.strerror or type(error).__name__))
+        return profiles
+    for path in paths:
         file = f"{FOLDER}/{path.name}"
         if not _NAME.fullmatch(path.stem):
             report.note(Problem(file, 1, "file", "a name of 1 to 64 of A-Z a-z 0-9 _ -", path.stem[:80]))
             continue
-        profiles[path.stem] = _rules(folder, file, PROFILE_KEYS, report)
+        if path.stem in profiles:
+            report.note(Problem(file, 1, "file", "each profile once", f"{path.stem} a second time"))
+            continue
+        profiles[path.stem] = _file(folder, file, PROFILE_KEYS, report)
     return profiles
 
 
 def profile_files(folder: Path) -> list[Path]:
-    """The files of the profiles, in the order of their names."""
+    """The files of the profiles, in the order of their names; none where there is no such folder. Raises OSError."""
     try:
         return sorted(path for path in (folder / FOLDER).iterdir() if is_profile(path))
-    except OSError:
+    except FileNotFoundError:
         return []
 
 
@@ -52,12 +60,13 @@ def is_profile(path: Path) -> bool:
     return path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
 
 
-def _rules(folder: Path, file: str, keys: tuple[str, ...], report: Report) -> tuple[Rule, ...]:
+def _file(folder: Path, file: str, keys: tuple[str, ...], report: Report) -> Profile:
     root, problems = read_document(folder / file, file)
     report.note(*problems)
     if root is None:
-        return ()
+        return Profile()
     fields = Item.whole_file(root, file, report).fields(keys, required=("faults",))
+    profile = Profile(read_rules(fields["faults"]) if "faults" in fields else ())
     if "about" in fields:
-        fields["about"].text()
-    return read_rules(fields["faults"]) if "faults" in fields else ()
+        profile.about = fields["about"].text()
+    return profile

@@ -27,8 +27,27 @@ class Place(StrEnum):
     TURN = "turn"
     END = "end"
     VOICE = "voice"
-    ACCOUNT = "account"
+    KEY = "key"
+    CREDIT = "credit"
     STORE = "store"
+
+
+_WHO = frozenset({"wire", "room", "user"})
+_ASKED = _WHO | {"key", "message", "action", "turn"}
+_ALL_OF_IT = _ASKED | {"frame"}
+
+KNOWN: Mapping[Place, frozenset[str]] = {
+    Place.HANDSHAKE: _WHO,
+    Place.CONNECTION: _ALL_OF_IT,
+    Place.FRAME: _ALL_OF_IT,
+    Place.TURN: _ASKED,
+    Place.END: _ALL_OF_IT,
+    Place.VOICE: _ASKED,
+    Place.KEY: _ASKED,
+    Place.CREDIT: _ASKED,
+    Place.STORE: frozenset(),
+}
+"""What of an occasion is known at a place; everything else is as `Occasion` leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +62,16 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way of breaking things. `one_of`: parameters of which at most one may be given."""
+    """One way of breaking things. `one_of`: parameters of which at most one may be given; `counted_by`: the parameter
+    that stands in place of `count`.
+    """
 
     name: str
     place: Place
     about: str
     takes: Mapping[str, Parameter] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
+    counted_by: str = ""
 
 
 def _seconds(item: Item) -> Json:
@@ -66,6 +88,14 @@ def _whole(low: int, high: int) -> Callable[[Item], Json]:
 
 def _number(low: float, high: float) -> Callable[[Item], Json]:
     return lambda item: item.number(low, high)
+
+
+def _close_code(item: Item) -> Json:
+    code = item.whole(1000, 4999)
+    if 1004 <= code <= 1006 or 1015 <= code < 3000:
+        instead = " (1006 is what a client calls a reset)" if code == 1006 else ""
+        item.refuse(f"a close code that can be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999{instead}")
+    return code
 
 
 def _word(*words: str) -> Callable[[Item], Json]:
@@ -91,16 +121,27 @@ def _renames(item: Item) -> Json:
 
 
 _LATER = {
-    "after_frames": Parameter(_whole(0, MOST), about="frames that the server has sent on the connection before"),
-    "after_seconds": Parameter(_seconds, about="seconds that the connection has been open"),
+    "after_frames": Parameter(
+        _whole(0, MOST),
+        about="frames that come first: of the connection, or of the turn where `when` asks about requests or frames",
+    ),
+    "after_seconds": Parameter(
+        _seconds,
+        about="seconds that pass first: since the connection opened, or since the request or frame that `when` asks",
+    ),
 }
 _SECONDS = {"seconds": Parameter(_seconds, required=True, about="how long, in seconds")}
 _TOKENS = {"after_tokens": Parameter(_whole(0, MOST), 0, about="tokens of the turn that come first")}
 _ERROR = {
     "status": Parameter(_whole(400, 599), 503, about="HTTP status"),
-    "body": Parameter(Item.json, about="the JSON body; a message that says it is a fault by default"),
+    "body": Parameter(Item.json, about="the JSON body; a message that names the fault by default"),
 }
-_OPERATION = {"operation": Parameter(_word("any", "read", "write"), "any", about="`read`, `write` or `any`")}
+_TRIES = {"tries": Parameter(_whole(1, 100), about="tries of an operation that fail; all of them by default")}
+
+
+def _operation(default: str) -> Parameter:
+    return Parameter(_word("any", "read", "write"), default, about="what fails: `read`, `write` or `any`")
+
 
 _ALL = (
     Kind("refuse", Place.HANDSHAKE, "The handshake is refused with an HTTP status.", _ERROR),
@@ -110,13 +151,14 @@ _ALL = (
         Place.HANDSHAKE,
         "The first connections of each room are refused, the next one gets through.",
         {"connections": Parameter(_whole(1, MOST), 1, about="how many are refused"), **_ERROR},
+        counted_by="connections",
     ),
     Kind(
         "close",
         Place.CONNECTION,
         "The server closes the socket.",
         {
-            "code": Parameter(_whole(1000, 4999), 1011, about="close code"),
+            "code": Parameter(_close_code, 1011, about="close code"),
             "reason": Parameter(Item.any_text, "", about="close reason, at most 123 bytes of UTF-8"),
             **_LATER,
         },
@@ -137,7 +179,12 @@ _ALL = (
         "The frame is sent again.",
         {"times": Parameter(_whole(1, 100), 1, about="how many more times")},
     ),
-    Kind("swap", Place.FRAME, "The frame changes places with the next one of the connection."),
+    Kind(
+        "swap",
+        Place.FRAME,
+        "The frame changes places with the next one of the connection.",
+        {"seconds": Parameter(_seconds, 1.0, about="how long it waits for that one, in seconds")},
+    ),
     Kind("delay", Place.FRAME, "The frame, and all of its turn after it, comes late.", _SECONDS),
     Kind("jitter", Place.FRAME, "The frame comes late by a random time from 0 to `seconds`.", _SECONDS),
     Kind(
@@ -164,10 +211,13 @@ _ALL = (
         Place.FRAME,
         "The frame says something else: first `rename`, then `remove`, `set` and `order`.",
         {
-            "set": Parameter(_mapping, about="keys and the values they get; `a.b` is key `b` of the object under `a`"),
-            "remove": Parameter(_names, about="keys that go"),
-            "rename": Parameter(_renames, about="keys and what they are called instead, in their place"),
-            "order": Parameter(_names, about="keys that come first, in this order; the others follow"),
+            "set": Parameter(
+                _mapping,
+                about="keys and their new values; `a.b` is key `b` of the object under `a`, `a.0` the first of a list",
+            ),
+            "remove": Parameter(_names, about="keys that go, written likewise"),
+            "rename": Parameter(_renames, about="outermost keys and what they are called instead, in their place"),
+            "order": Parameter(_names, about="outermost keys that come first, in this order; the others follow"),
         },
     ),
     Kind("slow-first-token", Place.TURN, "The model is slow to begin.", _SECONDS),
@@ -187,7 +237,7 @@ _ALL = (
             **_TOKENS,
         },
     ),
-    Kind("hang", Place.TURN, "The model never goes on; the turn's own time-out ends it.", _TOKENS),
+    Kind("hang", Place.TURN, "The model never goes on; the time-out of the turn ends it.", _TOKENS),
     Kind("no-end", Place.END, "The turn stops without its last frame."),
     Kind("end-twice", Place.END, "The turn's last frame comes twice."),
     Kind("voice-late", Place.VOICE, "The voice of a sentence is ready late.", _SECONDS),
@@ -209,18 +259,24 @@ _ALL = (
     ),
     Kind(
         "no-credit",
-        Place.ACCOUNT,
-        "The credit runs out in mid-turn: the balance falls and the turn fails.",
+        Place.CREDIT,
+        "The credit runs out in mid-turn: the balance falls, and the turn fails.",
         {"balance": Parameter(_whole(0, 99), 0, about="the balance that is left, in won"), **_TOKENS},
     ),
     Kind(
         "key-revoked",
-        Place.ACCOUNT,
-        "The key is revoked just before the request that uses it.",
-        {"as": Parameter(_word("unusable", "unknown"), "unusable", about="`unusable` or `unknown` from then on")},
+        Place.KEY,
+        "The key of a request is revoked just before it is looked up.",
+        {
+            "as": Parameter(
+                _word("unusable", "unknown"), "unusable", about="what it is from then on: `unusable`, `unknown`"
+            )
+        },
     ),
-    Kind("store-locked", Place.STORE, "The store is locked by somebody else.", _OPERATION),
-    Kind("store-full", Place.STORE, "The disk of the store is full.", _OPERATION),
+    Kind(
+        "store-locked", Place.STORE, "The store is locked by somebody else.", {"operation": _operation("any"), **_TRIES}
+    ),
+    Kind("store-full", Place.STORE, "The disk of the store is full.", {"operation": _operation("write"), **_TRIES}),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from unicodedata import normalize
 
 from app.emulation.conditions import Condition, Exact, Matches, text_condition
 from app.emulation.documents import Json
-from app.emulation.faults.kinds import KINDS, MOST, Kind
+from app.emulation.faults.kinds import KINDS, KNOWN, MOST, Kind, Place
 from app.emulation.occasions import Occasion
 from app.emulation.report import Item
 
@@ -18,6 +18,11 @@ WHEN = ("wire", "room", "user", "key", "message", "action", "turn", "frame")
 
 RULE_KEYS = ("fault", "when", "probability", "count", "skip")
 """The keys of every rule; those of its kind come beside them."""
+
+MOST_RULES = 1_000
+"""Rules of one list."""
+
+About = Literal["connection", "request", "frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,20 @@ class Rule:
                 return False
         return True
 
+    @property
+    def about(self) -> About:
+        """What it waits for, by what it asks: a connection, a request of one, or a frame."""
+        if "frame" in self.when:
+            return "frame"
+        return "connection" if self.when.keys() <= KNOWN[Place.HANDSHAKE] else "request"
+
+    @property
+    def most(self) -> int | None:
+        """How often it strikes in a room at most."""
+        counted_by = self.kind.counted_by
+        most: int | None = self[counted_by] if counted_by else self.count
+        return most
+
     def __getitem__(self, name: str) -> Any:
         """A parameter of the kind, or its default."""
         return self.values.get(name, self.kind.takes[name].default)
@@ -62,6 +81,12 @@ class Rule:
         return {**told, **self.values}
 
 
+class Profile(tuple[Rule, ...]):
+    """A named set of rules. `about` says what it is for, in words."""
+
+    about = ""
+
+
 def _written(condition: Condition) -> Json:
     if isinstance(condition, Exact):
         return condition.value
@@ -72,6 +97,9 @@ def _written(condition: Condition) -> Json:
 
 def read_rules(item: Item) -> tuple[Rule, ...]:
     """The rules of a list; what is wrong with them goes into the item's report."""
+    if isinstance(item.node.value, list) and len(item.node.value) > MOST_RULES:
+        item.refuse(f"at most {MOST_RULES} rules", str(len(item.node.value)))
+        return ()
     return tuple(rule for member in item.items(anew=True) if (rule := read_rule(member)) is not None)
 
 
@@ -106,6 +134,8 @@ def read_rule(item: Item) -> Rule | None:
                 when[key] = Exact(None)
             else:
                 when[key] = text_condition(condition)
+    if kind.counted_by and "count" in fields:
+        fields["count"].refuse(f"{kind.counted_by} in its place", "count")
     if "reason" in fields and len(str(fields["reason"].node.value).encode()) > 123:
         fields["reason"].refuse("at most 123 bytes")
     if kind.name == "edit" and not any(key in fields for key in kind.takes):
