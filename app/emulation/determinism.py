@@ -218,6 +218,12 @@ class TimeLine:
         self.ahead += max(0.0, seconds)
         await asyncio.sleep(0)
 
+    def aside(self) -> TimeLine:
+        """Another line, from now on its own."""
+        other = TimeLine(self._world)
+        other.ahead = self.ahead
+        return other
+
 
 class Ids:
     """Every identifier the program makes, from one source of randomness.
@@ -286,6 +292,12 @@ class Strand:
     def branch(self, *key: str | int, number: int = 0) -> Strand:
         """A strand on the same time line with ids of its own."""
         return Strand(self.clock, self.ids.branch(*key), number)
+
+    def aside(self) -> Clock:
+        """A clock for what goes on beside: its pauses do not move a time line of the strand's own, so that the order in
+        which the machine gets round to them cannot be seen in it.
+        """
+        return self.clock.aside() if isinstance(self.clock, TimeLine) else self.clock
 
 
 @dataclass(slots=True)

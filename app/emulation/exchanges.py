@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.emulation.determinism import Ids, Strand
+from app.emulation.determinism import Strand
 from app.emulation.faults.kinds import Place
-from app.emulation.faults.live import Faults, LiveRule
+from app.emulation.faults.live import Dice, Faults, LiveRule
 from app.emulation.faults.rules import Rule
 from app.emulation.occasions import Occasion
 
@@ -20,13 +20,13 @@ def nothing(kind: str, exchange: Exchange | None, detail: object) -> None:
     """Notes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exchange:
     """An accepted request of a connection. `number` counts the connection's, from 1."""
 
     occasion: Occasion
     strand: Strand
-    dice: Ids
+    dice: Dice
     faults: Faults
     number: int = 0
     tell: Note = nothing
@@ -36,7 +36,7 @@ class Exchange:
         if not self.faults.at(place):
             return ()
         occasion = replace(self.occasion, frame=frame) if frame else self.occasion
-        struck = self.faults.strike(place, occasion, self.dice)
+        struck = self.faults.strike(place, occasion, self.dice.at(place))
         for live in struck:
             self.note("fault", struck_detail(live, frame))
         return tuple(live.rule for live in struck)

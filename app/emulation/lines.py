@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,16 @@ from app.emulation.exchanges import Exchange, struck_detail
 from app.emulation.faults.connections import ConnectionFaults
 from app.emulation.faults.frames import FrameFaults
 from app.emulation.faults.kinds import Place
-from app.emulation.faults.live import Faults
+from app.emulation.faults.live import Dice, Faults, LiveRule
 from app.emulation.faults.rules import Rule
 from app.emulation.journal import Journal, Reader
 from app.emulation.occasions import Occasion
+from app.emulation.presence import GONE, Event, LineGone, Presence, Receive
+
+__all__ = ["RAW", "RESET", "Event", "Line", "LineGone", "Lines", "Receive", "Send", "never_last"]
 
 log = logging.getLogger("app.lines")
 
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 RESET = "emulator.reset"
@@ -39,10 +40,6 @@ RAW = "emulator.text"
 
 CLOSE_PATIENCE = 5.0
 """Seconds for a close frame to be taken."""
-
-
-class LineGone(OSError):
-    """The socket is closed, or closing."""
 
 
 def never_last(body: Mapping[str, Any]) -> bool:
@@ -77,44 +74,44 @@ class Line:
         self.opened = strand.clock.time()
         self.received = self.sent = 0
         self.closed: tuple[int, str] | None = None
-        self._receive = receive
+        self._reader = reader
         self._send = send
         self._occasion = Occasion(wire=wire, room=room, user=user)
-        self._dice = strand.ids.branch("faults")
+        self._dice = Dice(strand.ids)
         self._exchanges = 0
+        self._accepted = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._client = Presence(receive, self._heard)
+        self._rules = lines.faults
         self._frame_faults = FrameFaults(
-            out=self._out,
-            strike=self._strike,
-            start=self._start,
-            reader=reader,
-            clock=strand.clock,
-            dice=self._dice,
+            out=self._out_unless_silent, pause=self._client.outlast, start=self._start, strand=strand, dice=self._dice
         )
         self._faults = ConnectionFaults(
             lines.faults,
             occasion=self._occasion,
             dice=self._dice,
+            strand=strand,
             clock=lines.world.clock,
-            sent=lambda: self.sent,
             break_with=self._break_with,
-            told=lambda live: self._write("fault", detail=struck_detail(live)),
+            told=self._tell_strike,
             start=self._start,
         )
 
     # -- what a wire uses ----------------------------------------------------------------------------------------------
 
     async def admit(self) -> bool:
-        """Lets handshake faults strike; False if the client has been refused and all is over."""
-        faults = self._lines.faults
-        for live in faults.strike(Place.HANDSHAKE, self._occasion, self._dice):
-            self._write("fault", detail=struck_detail(live))
-            if live.rule.kind.name == "handshake-delay":
-                await self.strand.clock.sleep(live.rule["seconds"])
-                continue
-            body = live.rule["body"]
-            told = {"message": f"refused by the fault {live.id} of the emulator"} if body is None else body
-            await self._deny(live.rule["status"], told)
+        """Lets handshake faults strike; False if the client has been refused, or has gone, and all is over."""
+        for live in self._rules.strike(Place.HANDSHAKE, self._occasion, self._dice.at(Place.HANDSHAKE)):
+            self._tell_strike(live, None)
+            try:
+                if live.rule.kind.name == "handshake-delay":
+                    await self._client.outlast(self.strand.clock.sleep(live.rule["seconds"]))
+                    continue
+                body = live.rule["body"]
+                told = {"message": f"refused by the fault {live.id} of the emulator"} if body is None else body
+                await self._deny(live.rule["status"], told)
+            except OSError as error:
+                log.debug("connection %s was gone: %s", self.id, error)
             return False
         return True
 
@@ -125,28 +122,15 @@ class Line:
         room = about.get("room", self.room)
         turn = self._lines.world.turn(self.wire, room)
         strand = self.strand.branch("turn", number, number=turn if self._lines.world.seed is not None else 0)
-        return Exchange(
-            replace(self._occasion, turn=turn, **about),
-            strand,
-            strand.ids.branch("faults"),
-            self._lines.faults,
-            number,
-            self._note,
-        )
+        occasion = replace(self._occasion, turn=turn, **about)
+        made = Exchange(occasion, strand, Dice(strand.ids), self._rules, number, self._note)
+        if self._rules.on_sockets:
+            self._faults.begin(made)
+        return made
 
     async def receive(self) -> Event:
         """The next ASGI event from the client."""
-        event = await self._receive()
-        if event["type"] == "websocket.receive":
-            self.received += 1
-            text = event.get("text")
-            if text is not None:
-                self._write("in", text=text)
-            else:
-                self._write("in", detail={"binary": len(event.get("bytes") or b"")})
-        elif event["type"] == "websocket.disconnect":
-            self._ended(event.get("code", 1005), event.get("reason") or "", "client")
-        return event
+        return await self._client.next()
 
     async def reply(
         self,
@@ -157,24 +141,21 @@ class Line:
         """Sends a frame. `last` says of a frame's JSON whether it is the last of the exchange. OSError if the socket is
         gone.
         """
-        if self._faults.silent:
-            await self._faults.silence()
-        if self._lines.faults.on_frames or self._frame_faults.holds:
-            await self._frame_faults.send(text, exchange, last)
+        if self._rules.on_sockets:
+            await self._reply_under_faults(text, exchange, last)
         else:
             await self._out(text, exchange)
-        if self._faults.waiting:
-            await self._faults.sent()
 
     async def asgi_send(self, event: Event) -> None:
         """Takes what is no frame: accept, refusal, close."""
         kind = event["type"]
         if kind == "websocket.accept":
             await self._send(event)
+            self._accepted = True
             self._faults.plan()
             return
         if kind == "websocket.close":
-            await self._frame_faults.release()
+            await self._release()
             self._ended(event.get("code", 1000), event.get("reason") or "", "server")
         elif kind == "websocket.http.response.start":
             self._ended(0, "", "server")
@@ -184,9 +165,9 @@ class Line:
     def end(self) -> None:
         """The wire is done with the socket: nothing of the line stays behind."""
         self._ended(1006, "", "client")
+        self._faults.end()
         for task in self._tasks:
             task.cancel()
-        self._faults.end()
         self._lines.gone(self)
 
     # -- what the control plane uses -----------------------------------------------------------------------------------
@@ -198,9 +179,10 @@ class Line:
 
     async def close(self, code: int, reason: str, by: str = "control") -> None:
         """Closes the socket from outside its wire, which then hears that it is closed. OSError if it is gone."""
-        self._ended(code, reason, by)
         try:
             async with asyncio.timeout(CLOSE_PATIENCE):
+                await self._release()
+                self._ended(code, reason, by)
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except (RuntimeError, TimeoutError) as error:
             raise LineGone(f"the connection {self.id} is closing already") from error
@@ -221,18 +203,53 @@ class Line:
 
     def plan(self) -> None:
         """The rules have changed: those that break connections may concern this one."""
-        if self.closed is None:
+        if self._accepted and self.closed is None:
             self._faults.plan()
+            if self._frame_faults.holds and not self._rules.on_frames:
+                self._start(self._release())
 
     # -- faults --------------------------------------------------------------------------------------------------------
 
-    def _strike(self, place: Place, exchange: Exchange | None, frame: str) -> tuple[Rule, ...]:
-        if exchange is not None:
-            return exchange.strike(place, frame)
-        struck = self._lines.faults.strike(place, replace(self._occasion, frame=frame), self._dice)
+    async def _reply_under_faults(
+        self, text: str, exchange: Exchange | None, last: Callable[[Mapping[str, Any]], bool]
+    ) -> None:
+        """Sends a frame where faults may strike it, or the connection."""
+        occasion = self._occasion if exchange is None else exchange.occasion
+        rules: tuple[Rule, ...] = ()
+        ends = False
+        if self._rules.on_frames:
+            body = _object(text)
+            if body is not None:
+                occasion = replace(occasion, frame=self._reader(body))
+                ends = exchange is not None and last(body)
+            rules = self._strike(Place.FRAME, exchange, occasion)
+            if ends:
+                rules += self._strike(Place.END, exchange, occasion)
+        before = self.sent
+        await self._frame_faults.send(text, exchange, rules)
+        await self._faults.sent(exchange, occasion, self.sent - before, last=ends)
+
+    async def _out_unless_silent(self, text: str | bytes, exchange: Exchange | None) -> None:
+        if self._faults.silent:
+            await self._client.outlast(self._faults.silence())
+        if self.closed is not None:
+            raise LineGone(f"the connection {self.id} is closed")
+        await self._out(text, exchange)
+
+    async def _release(self) -> None:
+        """Lets a frame go that waits for another; what a stall holds back stays."""
+        if not self._faults.silent:
+            await self._frame_faults.release()
+
+    def _strike(self, place: Place, exchange: Exchange | None, occasion: Occasion) -> tuple[Rule, ...]:
+        dice = self._dice if exchange is None else exchange.dice
+        struck = self._rules.strike(place, occasion, dice.at(place)) if self._rules.at(place) else ()
         for live in struck:
-            self._write("fault", detail=struck_detail(live, frame))
+            self._tell_strike(live, exchange, occasion.frame)
         return tuple(live.rule for live in struck)
+
+    def _tell_strike(self, live: LiveRule, exchange: Exchange | None, frame: str = "") -> None:
+        self._note("fault", exchange, struck_detail(live, frame))
 
     async def _break_with(self, rule: Rule) -> None:
         if self.closed is not None:
@@ -269,10 +286,11 @@ class Line:
         await self._send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await self._send({"type": "websocket.http.response.body", "body": text, "more_body": False})
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.ensure_future(self._quietly(work))
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _quietly(self, work: Awaitable[None]) -> None:
         try:
@@ -280,9 +298,22 @@ class Line:
         except OSError as error:
             log.debug("connection %s was gone: %s", self.id, error)
 
+    def _heard(self, event: Event) -> None:
+        """Something has come from the client."""
+        if event["type"] == "websocket.receive":
+            self.received += 1
+            text = event.get("text")
+            if text is not None:
+                self._write("in", text=text)
+            else:
+                self._write("in", detail={"binary": len(event.get("bytes") or b"")})
+        elif event["type"] == GONE:
+            self._ended(event.get("code", 1005), event.get("reason") or "", "client")
+
     def _ended(self, code: int, reason: str, by: str) -> None:
         if self.closed is not None:
             return
+        self._client.leave()
         self.closed = (code, reason)
         if code:
             self._write("close", detail={"code": code, "reason": reason, "by": by})
@@ -302,6 +333,14 @@ class Line:
                 detail=detail,
                 clock=self.strand.clock,
             )
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return body if isinstance(body, dict) else None
 
 
 class Lines:

@@ -1,23 +1,48 @@
-"""Connection faults at work: sockets that are closed, reset or fall silent, at once or later."""
+"""Connection faults at work: sockets that are closed, reset or fall silent, at once or later.
+
+A rule waits for a connection, for a request of one, or for a frame, by what it asks (`Rule.about`). From there on
+`after_frames` and `after_seconds` count.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
-from app.emulation.determinism import Clock, Ids
+from app.emulation.determinism import Clock, Strand
+from app.emulation.exchanges import Exchange
 from app.emulation.faults.kinds import Place
-from app.emulation.faults.live import Faults, LiveRule
+from app.emulation.faults.live import Dice, Faults, LiveRule
 from app.emulation.faults.rules import Rule
 from app.emulation.occasions import Occasion
+
+MOST_DUE = 1_000
+"""Strikes that a connection may have before it; the oldest is forgotten first."""
+
+Start = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+
+
+@dataclass(slots=True, eq=False)
+class _Due:
+    """A strike that is to come: once `frames` more have been sent (on the connection, or for `exchange`), or at the
+    moment `at` of the connection's clock.
+    """
+
+    live: LiveRule
+    occasion: Occasion
+    exchange: Exchange | None
+    frames: int = 0
+    at: float | None = None
+    alarm: asyncio.Task[None] | None = None
 
 
 class ConnectionFaults:
     """Breaks one connection as the rules in force will have it.
 
-    `sent`: frames sent so far. `break_with` closes or resets it; `told` hears of a strike; `start` runs a task that
-    ends with the connection. `clock`: where `after_seconds` and a stall are counted.
+    `strand`: the connection's; `clock`: the emulated one, which wakes what waits for a moment. `break_with` closes or
+    resets the connection; `told` hears of a strike; `start` runs a task that ends with the connection.
     """
 
     def __init__(
@@ -25,89 +50,141 @@ class ConnectionFaults:
         faults: Faults,
         *,
         occasion: Occasion,
-        dice: Ids,
+        dice: Dice,
+        strand: Strand,
         clock: Clock,
-        sent: Callable[[], int],
         break_with: Callable[[Rule], Awaitable[None]],
-        told: Callable[[LiveRule], None],
-        start: Callable[[Any], None],
+        told: Callable[[LiveRule, Exchange | None], None],
+        start: Start,
     ) -> None:
         self._faults = faults
         self._occasion = occasion
         self._dice = dice
+        self._strand = strand
         self._clock = clock
-        self._sent = sent
         self._break_with = break_with
         self._told = told
         self._start = start
         self._judged: set[str] = set()
-        self._due: list[LiveRule] = []
-        self._silence: asyncio.Event | None = None
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a rule waits for a number of frames."""
-        return bool(self._due)
+        self._due: list[_Due] = []
+        self._stalls: list[LiveRule] = []
+        self._speaking = asyncio.Event()
+        self._speaking.set()
 
     @property
     def silent(self) -> bool:
         """Whether nothing may be sent now."""
-        return self._silence is not None
+        return bool(self._stalls)
 
     async def silence(self) -> None:
         """Returns when frames may be sent."""
-        while self._silence is not None:
-            await self._silence.wait()
-
-    def end(self) -> None:
-        """Nobody needs to wait any longer."""
-        silence, self._silence = self._silence, None
-        if silence is not None:
-            silence.set()
+        await self._speaking.wait()
 
     def plan(self) -> None:
-        """Judges, once for each rule, whether it will break this connection, and when."""
+        """The connection is open, or the rules are others: judges what it has not judged before."""
+        rules = self._faults.at(Place.CONNECTION)
+        for due in [due for due in self._due if due.live not in rules]:
+            self._forget(due)
+        for live in [live for live in self._stalls if live not in rules]:
+            self._speak_again(live)
+        self._judged &= {live.id for live in rules}
+        for live in rules:
+            if live.rule.about == "connection" and live.id not in self._judged:
+                self._judged.add(live.id)
+                self._judge(live, self._occasion, self._dice, None)
+
+    def begin(self, exchange: Exchange) -> None:
+        """A request has come."""
         for live in self._faults.at(Place.CONNECTION):
-            if live.id in self._judged:
-                continue
-            self._judged.add(live.id)
-            if not live.strike(self._occasion, self._dice):
-                continue
-            seconds = live.rule["after_seconds"]
-            if seconds is not None:
-                self._start(self._break_after(seconds, live))
-            elif self._sent() >= (live.rule["after_frames"] or 0):
-                self._start(self._break(live))
-            else:
-                self._due.append(live)
+            if live.rule.about == "request":
+                self._judge(live, exchange.occasion, exchange.dice, exchange)
 
-    async def sent(self) -> None:
-        """A frame has been sent: what waited for that many strikes now."""
-        due = [live for live in self._due if self._sent() >= live.rule["after_frames"]]
-        for live in due:
-            self._due.remove(live)
-            await self._break(live)
+    async def sent(self, exchange: Exchange | None, occasion: Occasion, frames: int, *, last: bool) -> None:
+        """A frame has been dealt with, which made `frames` of it. Whatever waited for it strikes now."""
+        due: list[_Due] = []
+        for one in self._due:
+            if one.at is not None:
+                if one.at <= self._strand.clock.monotonic():
+                    due.append(one)
+            elif one.exchange is None or one.exchange is exchange:
+                one.frames -= frames
+                if one.frames <= 0:
+                    due.append(one)
+        dice = self._dice if exchange is None else exchange.dice
+        for live in self._faults.at(Place.CONNECTION):
+            if live.rule.about == "frame" and (made := self._struck(live, occasion, dice, exchange)):
+                due.append(made)
+        for one in due:
+            await self._strike(one)
+        if last and exchange is not None:
+            for one in [one for one in self._due if one.exchange is exchange and one.at is None]:
+                self._forget(one)
 
-    async def _break_after(self, seconds: float, live: LiveRule) -> None:
+    def end(self) -> None:
+        """The connection is over: what has not struck yet never will."""
+        for due in tuple(self._due):
+            self._forget(due)
+        self._stalls.clear()
+        self._speaking.set()
+
+    def _judge(self, live: LiveRule, occasion: Occasion, dice: Dice, exchange: Exchange | None) -> None:
+        due = self._struck(live, occasion, dice, exchange)
+        if due is not None:
+            self._start(self._strike(due))
+
+    def _struck(self, live: LiveRule, occasion: Occasion, dice: Dice, exchange: Exchange | None) -> _Due | None:
+        """A strike that is due now, if there is one; a later one is kept."""
+        if not live.strike(occasion, dice.at(Place.CONNECTION)):
+            return None
+        seconds, frames = live.rule["after_seconds"], live.rule["after_frames"] or 0
+        due = _Due(live, occasion, exchange, frames)
+        if seconds is not None:
+            due.at = self._strand.clock.monotonic() + seconds
+            due.alarm = self._start(self._ring(due, seconds))
+        elif not frames:
+            return due
+        self._due.append(due)
+        if len(self._due) > MOST_DUE:
+            self._forget(self._due[0])
+        return None
+
+    async def _ring(self, due: _Due, seconds: float) -> None:
         await self._clock.sleep(seconds)
-        await self._break(live)
+        due.alarm = None
+        await self._strike(due)
 
-    async def _break(self, live: LiveRule) -> None:
+    async def _strike(self, due: _Due) -> None:
+        self._drop(due)
+        live = due.live
         if self._faults.get(live.id) is not live:
             return  # taken out of force meanwhile
-        self._told(live)
-        if live.rule.kind.name == "stall":
-            self._fall_silent(live.rule["seconds"])
-        else:
+        self._told(live, due.exchange)
+        if live.rule.kind.name != "stall":
             await self._break_with(live.rule)
+            return
+        self._stalls.append(live)
+        self._speaking.clear()
+        if live.rule["seconds"] is not None:
+            self._start(self._stall(live))
 
-    def _fall_silent(self, seconds: float | None) -> None:
-        silence = self._silence = asyncio.Event()
+    async def _stall(self, live: LiveRule) -> None:
+        await self._strand.aside().sleep(live.rule["seconds"])
+        self._speak_again(live)
 
-        async def speak_again() -> None:
-            await self._clock.sleep(seconds or 0.0)
-            if self._silence is silence:
-                self.end()
+    def _speak_again(self, live: LiveRule) -> None:
+        if live in self._stalls:
+            self._stalls.remove(live)
+        if not self._stalls:
+            self._speaking.set()
 
-        if seconds is not None:
-            self._start(speak_again())
+    def _forget(self, due: _Due) -> None:
+        """Lets a strike go that will not come about."""
+        self._drop(due)
+        due.live.take_back(due.occasion)
+
+    def _drop(self, due: _Due) -> None:
+        if due in self._due:
+            self._due.remove(due)
+        if due.alarm is not None:
+            due.alarm.cancel()
+            due.alarm = None

@@ -3,120 +3,118 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-import orjson
-
-from app.emulation.determinism import Clock, Ids
+from app.emulation.determinism import Strand
 from app.emulation.exchanges import Exchange
+from app.emulation.faults.connections import Start
 from app.emulation.faults.edits import broken, edited, padded, truncated
 from app.emulation.faults.kinds import Place
+from app.emulation.faults.live import Dice
 from app.emulation.faults.rules import Rule
-from app.emulation.journal import Reader
 
-SWAP_PATIENCE = 1.0
-"""Seconds that a frame waits for the one it changes places with."""
-
+Outgoing = list[str | bytes]
 Out = Callable[[str | bytes, Exchange | None], Awaitable[None]]
-Last = Callable[[Mapping[str, Any]], bool]
-Struck = Callable[[Place, Exchange | None, str], tuple[Rule, ...]]
+Pause = Callable[[Awaitable[object]], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """What waits for the next frame."""
+
+    outgoing: Outgoing
+    exchange: Exchange | None
+    patience: asyncio.Task[None] | None = None
 
 
 class FrameFaults:
     """Sends the frames of one connection as the faults in force will have it.
 
-    `out` really sends; `strike` says which rules strike; `start` runs a task that ends with the connection.
+    `out` really sends; `pause` waits, but for no client that is gone; `start` runs a task that ends with the
+    connection. `strand` and `dice` are the connection's, for frames that belong to no request.
     """
 
-    def __init__(
-        self,
-        *,
-        out: Out,
-        strike: Struck,
-        start: Callable[[Any], None],
-        reader: Reader,
-        clock: Clock,
-        dice: Ids,
-    ) -> None:
+    def __init__(self, *, out: Out, pause: Pause, start: Start, strand: Strand, dice: Dice) -> None:
         self._out = out
-        self._strike = strike
+        self._pause = pause
         self._start = start
-        self._reader = reader
-        self._clock = clock
+        self._strand = strand
         self._dice = dice
-        self._held: tuple[str, Exchange | None] | None = None
+        self._held: _Held | None = None
 
     @property
     def holds(self) -> bool:
         """Whether a frame waits for another to change places with."""
         return self._held is not None
 
-    async def send(self, text: str, exchange: Exchange | None, last: Last) -> None:
-        """Sends a frame, or whatever becomes of it."""
-        body = _object(text)
-        frame = self._reader(body) if body is not None else ""
-        rules = self._strike(Place.FRAME, exchange, frame)
-        if exchange is not None and body is not None and last(body):
-            rules += self._strike(Place.END, exchange, frame)
-        outgoing: list[str | bytes] = [text]
-        swap = False
+    async def send(self, text: str, exchange: Exchange | None, rules: tuple[Rule, ...]) -> None:
+        """Sends a frame that `rules` have struck, or whatever becomes of it. They work in their order, each on what the
+        one before has left; only the bytes are broken last.
+        """
+        outgoing: Outgoing = [text]
+        patience: float | None = None
+        breaks = False
         for rule in rules:
             name = rule.kind.name
             if name in ("delay", "jitter"):
-                share = 1.0 if name == "delay" else (self._dice if exchange is None else exchange.dice).fraction()
-                await (self._clock if exchange is None else exchange.strand.clock).sleep(rule["seconds"] * share)
+                await self._delay(rule, exchange)
             elif name == "swap":
-                swap = True
+                patience = rule["seconds"]
+            elif name == "break-utf8":
+                breaks = True
             else:
                 outgoing = _applied(rule, outgoing)
-        if self._held is None and swap and outgoing == [text]:
-            self._held = text, exchange
-            self._start(self._release_later())
+        if breaks and outgoing:
+            outgoing[-1] = broken(str(outgoing[-1]))
+        if patience is not None and outgoing and self._held is None:
+            held = self._held = _Held(outgoing, exchange)
+            held.patience = self._start(self._release_later(held, patience))
             return
         for one in outgoing:
             await self._out(one, exchange)
-        await self.release()
+        if outgoing:
+            await self.release()
 
     async def release(self) -> None:
         """Sends the frame that waits for another, if there is one."""
         held, self._held = self._held, None
-        if held is not None:
-            await self._out(*held)
+        if held is None:
+            return
+        if held.patience is not None:
+            held.patience.cancel()
+        for one in held.outgoing:
+            await self._out(one, held.exchange)
 
-    async def _release_later(self) -> None:
-        await asyncio.sleep(SWAP_PATIENCE)
-        await self.release()
+    async def _delay(self, rule: Rule, exchange: Exchange | None) -> None:
+        strand, dice = (self._strand, self._dice) if exchange is None else (exchange.strand, exchange.dice)
+        share = dice.at(Place.FRAME).fraction() if rule.kind.name == "jitter" else 1.0
+        await self._pause(strand.aside().sleep(rule["seconds"] * share))
+
+    async def _release_later(self, held: _Held, seconds: float) -> None:
+        await asyncio.sleep(seconds)  # the machine's time, whatever the emulated one does: nothing else ends the wait
+        held.patience = None
+        if self._held is held:
+            await self.release()
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _applied(rule: Rule, outgoing: list[str | bytes]) -> list[str | bytes]:
+def _applied(rule: Rule, outgoing: Outgoing) -> Outgoing:
     """What goes out after a fault has struck the last of `outgoing`, which is the frame itself."""
     if not outgoing:
         return []
-    *before, text = outgoing
+    *before, last = outgoing
+    text = str(last)
     name = rule.kind.name
     if name in ("drop", "no-end"):
         return before
     if name == "duplicate":
-        return [*before, *[text] * (1 + rule["times"])]
+        return [*outgoing, *[text] * rule["times"]]
     if name == "end-twice":
-        return [*before, text, text]
+        return [*outgoing, text]
     if name == "foreign":
         return [*before, rule["text"], text]
-    if isinstance(text, bytes):
-        return outgoing
     if name == "truncate":
         return [*before, truncated(text, rule["keep"])]
-    if name == "break-utf8":
-        return [*before, broken(text)]
     if name == "oversize":
         return [*before, padded(text, rule["bytes"])]
     if name == "edit":
