@@ -10,6 +10,7 @@ from app.chldo.requests import FILE_UNKNOWN, KEY_UNKNOWN, KEY_UNUSABLE, Greet, R
 from app.chldo.revisions import Revision
 from app.chldo.steps import Caller
 from app.chldo.turn import Turns
+from app.emulation.faults.kinds import Place
 from app.spaces.models import Space
 from app.spaces.store import SpaceStore
 from app.spaces.uploads import Uploads
@@ -28,6 +29,9 @@ class Actions:
         self, ask: SendMsg | Greet, revision: Revision, caller: Caller
     ) -> AsyncGenerator[Frame, None] | Refusal:
         """The frames that answer, not yet running, or the refusal. Last checks of spec section 0, decision 5."""
+        if revision.account == "api_key":
+            for rule in caller.exchange.strike(Place.KEY):
+                await self._store.set_key(ask.account, usable=None if rule["as"] == "unknown" else False)
         space = await self._space(ask.account, revision)
         if isinstance(space, Refusal):
             return space

@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -22,6 +23,7 @@ from langchain_core.runnables import RunnableConfig
 
 from app.agent.choices import from_graph
 from app.agent.deadline import TimeUp, within
+from app.agent.faults import Happenings, interrupted, struck
 from app.agent.graphs import Graph, GraphError, GraphShelf
 from app.agent.hotwords import HotwordDetector
 from app.agent.models import OPEN_MODEL, ChatModels
@@ -57,6 +59,7 @@ from app.chldo.steps import (
 )
 from app.chldo.voices import Voices
 from app.emulation.determinism import Ids
+from app.emulation.faults.kinds import Place
 from app.emulation.replies import Choice, ReplyAsk
 from app.spaces.history import History
 from app.spaces.models import RoomWindow, Space, Turn
@@ -293,7 +296,8 @@ class _Turn:
         raw = self._revision.raw_events
         async with AsyncExitStack() as stack:
             graph, messages, config = await self._input(graph, window)
-            running = await stack.enter_async_context(aclosing(run_graph(graph, messages, config, events=raw)))
+            running = await self._struck(run_graph(graph, messages, config, events=raw))
+            running = await stack.enter_async_context(aclosing(running))
             limited = within(self._in.rules.turn_timeout, running)
             happenings = await stack.enter_async_context(aclosing(limited))
             try:
@@ -317,6 +321,24 @@ class _Turn:
                 raise
             for step in reply.end():
                 yield step
+
+    async def _struck(self, happenings: Happenings) -> Happenings:
+        """The happenings as the faults of this turn will have them."""
+        exchange = self._caller.exchange
+        happenings = struck(happenings, exchange.strike(Place.TURN), exchange.strand.clock)
+        for rule in exchange.strike(Place.CREDIT):
+            impoverish = partial(self._impoverish, rule["balance"])
+            if rule["after_tokens"]:
+                happenings = interrupted(happenings, rule["after_tokens"], impoverish)
+            else:
+                await self._in.store.set_credit(self._space.uid, rule["balance"])  # paying is still to come
+        return happenings
+
+    async def _impoverish(self, balance: int) -> None:
+        """The space has spent its credit elsewhere, and is asked to pay again."""
+        await self._in.store.set_credit(self._space.uid, balance)
+        self._charged = False  # what it had paid is gone with the rest
+        await self._pay()
 
     async def _input(self, graph: Graph, window: RoomWindow) -> tuple[Graph, list[AnyMessage], RunnableConfig]:
         """The graph to run (a remembering one on its room's thread), its messages and its config."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from app.chldo.reply import SentenceEnd
 from app.chldo.steps import Caller, Step, VoiceStep
+from app.emulation.faults.kinds import Place
+from app.voice.flaws import Flaws, flaws_of
 from app.voice.library import VoiceLibrary
 from app.voice.speech import Speaker, VoiceFailure
 
@@ -63,15 +65,33 @@ class Voices:
     ) -> Spoken | None:
         """Speaks one text into the voice file `name`; None, and a log line that says why, if it cannot be spoken."""
         now = caller.exchange.strand.clock.time()
-        return await self._speak(text, room_uid, name, language, life, now, caller)
+        return await self._speak(text, room_uid, name, language, life, now, caller, self._flaws(caller))
 
     async def _speak(
-        self, text: str, room_uid: str, name: str, language: str, life: float, now: float, caller: Caller
+        self,
+        text: str,
+        room_uid: str,
+        name: str,
+        language: str,
+        life: float,
+        now: float,
+        caller: Caller,
+        flaws: Flaws,
     ) -> Spoken | None:
         try:
+            if flaws.failed:
+                raise VoiceFailure("a fault of the emulator")
             speech = await self._speaker.say(text.strip(), language)
-            expires = await self._library.put(room_uid, name, speech.audio, life=life, now=now)
-            url = await self._library.url(caller.url_base, room_uid, name, expires)
+            if flaws.late:
+                await caller.exchange.strand.aside().sleep(flaws.late)
+            audio = flaws.audio(speech.audio)
+            if flaws.expired:
+                expires = await self._library.put(room_uid, name, audio, life=-1.0)
+            else:
+                expires = await self._library.put(room_uid, name, audio, life=life, now=now)
+            if flaws.missing:
+                await self._library.remove(room_uid, name)
+            url = await self._library.url(caller.url_base, room_uid, name, expires, forged=flaws.forbidden)
         except (VoiceFailure, OSError) as failure:
             about = {
                 "event": "voice_failed",
@@ -82,7 +102,12 @@ class Voices:
             }
             log.warning("no voice for sentence %s: %s", name, failure, extra=about)
             return None
-        return Spoken(url, speech.seconds)
+        return Spoken(url, flaws.seconds(speech.seconds))
+
+    @staticmethod
+    def _flaws(caller: Caller) -> Flaws:
+        """What faults make of the next voice; asked in the order of the sentences, whenever they are spoken."""
+        return flaws_of(caller.exchange.strike(Place.VOICE))
 
     async def follow(
         self,
@@ -103,9 +128,9 @@ class Voices:
 
         def speak(sentence: SentenceEnd) -> asyncio.Task[Spoken | None]:
             # The sentence ends now; the task may begin when a virtual clock is further on.
-            now = caller.exchange.strand.clock.time()
+            now, flaws = caller.exchange.strand.clock.time(), self._flaws(caller)
             return asyncio.create_task(
-                self._speak(sentence.text, room_uid, sentence.sent_uid, language, life, now, caller)
+                self._speak(sentence.text, room_uid, sentence.sent_uid, language, life, now, caller, flaws)
             )
 
         async def read() -> None:

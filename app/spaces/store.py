@@ -26,11 +26,15 @@ from app.spaces.recent import Recent
 from app.spaces.seeds import check_seeds, write_seeds
 from app.spaces.tables import (
     DEFAULT_SPACE,
+    DROP_KEY,
+    SET_CREDIT,
+    SET_KEY,
     SPACE_BY_KEY,
     SPACE_BY_MEMORY,
     SPACE_BY_ORG,
     SPACE_BY_UID,
     SPACE_WITH_LORE,
+    SPACES_TO_CHARGE,
 )
 from app.spaces.text import storable
 
@@ -82,7 +86,7 @@ class SpaceStore:
             if self._lore(one.digest) is None:
                 self._lores.put(one.digest, one.lore)
         try:
-            await self._database.write(partial(_seed, seeds=seeds, sealed=sealed))
+            await self._database.write(partial(_seed, seeds=seeds, sealed=sealed), administers=True)
         finally:
             # An answer still on its way may be of before: `_find` does not keep it when it sees the count changed.
             self._seeds += 1
@@ -142,6 +146,23 @@ class SpaceStore:
             raise ValueError("a refund is not below 0")
         if amount:
             await self._orders.add(Order(storable(space_uid), -amount, None))
+
+    async def set_credit(self, space_uid: str, credit: int) -> bool:
+        """Sets the balance of a space, whatever it was, in won; whether there is such a space."""
+        after = await self._database.write(
+            partial(_set_credit, uid=storable(space_uid), credit=credit), administers=True
+        )
+        if after is not None:
+            self._settled((), (Receipt(True, credit, after),))
+        return after is not None
+
+    async def set_key(self, key: str, usable: bool | None) -> bool:
+        """Makes a key usable or unusable, or takes it away (None); whether there was such a key."""
+        try:
+            return await self._database.write(partial(_set_key, key=storable(key), usable=usable), administers=True)
+        finally:
+            self._seeds += 1
+            self._answers.clear()
 
     async def _balance(self, space_uid: str) -> int | None:
         self._renew()
@@ -227,6 +248,22 @@ class SpaceStore:
 
 def _seed(connection: Connection, *, seeds: Sequence[SpaceSeed], sealed: Sequence[Sealed]) -> None:
     write_seeds(connection, seeds, sealed)
+
+
+def _set_credit(connection: Connection, *, uid: str, credit: int) -> Held | None:
+    row = connection.execute(SPACES_TO_CHARGE, {"uids": [uid]}).first()
+    if row is None:
+        return None
+    before = held(row)
+    after = replace(before, space=replace(before.space, credit=credit), version=before.version + 1)
+    connection.execute(SET_CREDIT, {"charged": uid, "credit": credit, "version": after.version})
+    return after
+
+
+def _set_key(connection: Connection, *, key: str, usable: bool | None) -> bool:
+    if usable is None:
+        return bool(connection.execute(DROP_KEY, {"changed": key}).rowcount)
+    return bool(connection.execute(SET_KEY, {"changed": key, "usable": usable}).rowcount)
 
 
 def _row(connection: Connection, *, statement: Select[Any], value: dict[str, str]) -> Row[Any] | None:

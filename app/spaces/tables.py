@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    delete,
     func,
     insert,
     select,
@@ -171,6 +172,8 @@ SET_CREDIT = (
     .where(spaces.c.uid == bindparam("charged"))
     .values(credit=bindparam("credit"), version=bindparam("version"))
 )
+SET_KEY = update(api_keys).where(api_keys.c.key == bindparam("changed")).values(usable=bindparam("usable"))
+DROP_KEY = delete(api_keys).where(api_keys.c.key == bindparam("changed"))
 
 ADD_TURN = insert(turns)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 RATE = 24_000
 FRAME_BYTES = 144
+FRAME_SECONDS = 0.024
 MAX_SECONDS = 60
 
 _KBITS = 48
 _QUALITY = 5
-_FRAME_SECONDS = 0.024
 
 
 def resample(pcm: bytes, rate: int) -> bytes:
@@ -41,7 +41,7 @@ def mp3(pcm: bytes) -> bytes:
 
 def mp3_seconds(audio: bytes) -> float:
     """Length in seconds, a multiple of 0.024, rounded to 3 decimals."""
-    return round(len(audio) // FRAME_BYTES * _FRAME_SECONDS, 3)
+    return round(len(audio) // FRAME_BYTES * FRAME_SECONDS, 3)
 
 
 def pcm_seconds(audio: bytes) -> float:

@@ -93,10 +93,17 @@ class VoiceLibrary:
         await asyncio.to_thread(self._store, self._path(room_uid, name), audio, expires)
         return expires
 
-    async def url(self, base: str, room_uid: str, name: str, expires: int) -> str:
-        """The signed address; `base` is scheme and host, with a path in front if a proxy adds one."""
+    async def remove(self, room_uid: str, name: str) -> None:
+        """Deletes a voice, if it is there."""
+        await asyncio.to_thread(self._path(room_uid, name).unlink, missing_ok=True)
+
+    async def url(self, base: str, room_uid: str, name: str, expires: int, *, forged: bool = False) -> str:
+        """The signed address; `base` is scheme and host, with a path in front if a proxy adds one.
+
+        `forged`: with the signature of another one, as somebody makes it who has no key.
+        """
         resource = _resource(room_uid, name)
-        signature = self._sign().sign(resource, expires)
+        signature = self._sign().sign(f"{resource}/forged" if forged else resource, expires)
         return f"{base.rstrip('/')}{resource}?Expires={expires}&Signature={signature}&Key-Pair-Id={self._key_pair_id}"
 
     def check(self, room_uid: str, name: str, query: Mapping[str, str]) -> Found | Denied | Missing:

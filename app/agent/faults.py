@@ -1,0 +1,88 @@
+"""What faults do to a running agent: a model that is slow, fails or hangs. Imports LangChain.
+
+Each fault is a transform of the agent's happenings, so that several of them compose, and the scripted model and a real
+one cannot tell. Whoever reads the result closes it, and with it all that it reads from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+
+from app.agent.runner import AgentMessageEnd, AgentToken, Happening
+from app.agent.scripted import ScriptedFailure
+from app.emulation.determinism import Clock
+from app.emulation.documents import Json
+from app.emulation.faults.rules import Rule
+from app.emulation.replies import ReplyError
+
+Happenings = AsyncGenerator[Happening, None]
+
+
+def struck(happenings: Happenings, rules: Sequence[Rule], clock: Clock) -> Happenings:
+    """The happenings as turn faults will have them; the same object where there are none."""
+    for rule in rules:
+        name = rule.kind.name
+        if name == "slow-first-token":
+            happenings = slow_first_token(happenings, clock, rule["seconds"])
+        elif name == "slow-tokens":
+            happenings = slow_tokens(happenings, clock, rule["per_second"])
+        elif name == "llm-error":
+            happenings = interrupted(happenings, rule["after_tokens"], partial(_fail, rule["status"], rule["body"]))
+        elif name == "hang":
+            happenings = interrupted(happenings, rule["after_tokens"], _hang)
+        else:
+            raise AssertionError(f"no turn fault: {name}")
+    return happenings
+
+
+async def slow_first_token(happenings: Happenings, clock: Clock, seconds: float) -> Happenings:
+    """The first token comes so much later; what comes before it does not."""
+    waits = True
+    async with aclosing(happenings):
+        async for happening in happenings:
+            if waits and type(happening) is AgentToken:
+                waits = False
+                await clock.sleep(seconds)
+            yield happening
+
+
+async def slow_tokens(happenings: Happenings, clock: Clock, per_second: float) -> Happenings:
+    """After the first one, tokens come no faster than that."""
+    due = clock.monotonic()
+    async with aclosing(happenings):
+        async for happening in happenings:
+            if type(happening) is AgentToken:
+                await clock.sleep(due - clock.monotonic())
+                due = max(due, clock.monotonic()) + 1 / per_second
+            yield happening
+
+
+async def interrupted(happenings: Happenings, tokens: int, happen: Callable[[], Awaitable[None]]) -> Happenings:
+    """Does `happen` once so many tokens have come, and no later than at the end of the message that has tokens.
+
+    Where that raises, the agent has failed; where it returns, the agent goes on.
+    """
+    seen = 0
+    waits = True
+    async with aclosing(happenings):
+        async for happening in happenings:
+            token = type(happening) is AgentToken
+            ends = isinstance(happening, AgentMessageEnd) and (seen or not tokens)
+            if waits and (ends or (token and seen >= tokens)):
+                waits = False
+                await happen()
+            seen += token
+            yield happening
+        if waits:
+            await happen()
+
+
+async def _fail(status: int, body: Json) -> None:
+    raise ScriptedFailure(ReplyError(status, body))
+
+
+async def _hang() -> None:
+    await asyncio.Event().wait()
