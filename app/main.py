@@ -150,6 +150,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
     from app.agent.graphs import GraphError, GraphShelf
     from app.agent.models import SCRIPTED, ChatModels, Upstream
+    from app.emulation.faults.store import StoreFaults
     from app.emulation.fixtures import Fixtures, load_fixtures
     from app.emulation.replies import LiveBook
     from app.emulation.watching import FixtureWatch, LiveFixtures, NotAccepted, digest
@@ -204,7 +205,8 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await uploads.open()
 
     url = settings.store.url.get_secret_value() if settings.store.url else None
-    database = Database(url, folder=settings.data)
+    troubles = StoreFaults(stage.faults, ids, stage.journal)
+    database = Database(url, folder=settings.data, troubles=troubles)
     stack.push_async_callback(database.close)
     await database.open()
     store = SpaceStore(database, clock=machine)

@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.emulation.determinism import Clock, RealClock
-from app.spaces.failures import StoreClosed, StoreUnreachable, TransactionFailed
+from app.spaces.failures import StoreClosed, StoreUnreachable, TransactionFailed, Trouble
 from app.spaces.groups import GroupCommit, Item, Result, Write
 
 T = TypeVar("T")
@@ -34,6 +34,9 @@ FILE = "chldo.sqlite3"
 
 PAUSES = (0.05, 0.25, 1.0)
 """Seconds before the second, third and fourth try of a failed transaction."""
+
+Operation = Literal["read", "write"]
+Troubles = Callable[[Operation], Trouble | None]
 
 _POINTLESS = (IntegrityError, DataError, ProgrammingError, ArgumentError, InvalidRequestError)
 
@@ -48,6 +51,7 @@ class _Backend(Protocol):
     async def open(self) -> None: ...
     async def close(self) -> None: ...
     def transaction(self, work: Work[T], *, write: bool) -> Callable[[], Awaitable[T]]: ...
+    def trouble(self, kind: Literal["locked", "full"]) -> Work[Any]: ...
 
 
 class Database:
@@ -58,6 +62,7 @@ class Database:
     exclusive: this process alone writes (SQLite), so what it has cached is true. Should another process write after
         all, `generation` counts up with the next transaction here, and caches of an older generation are void.
     synchronous, busy_timeout: see `SqliteFile`.
+    troubles: asked before every operation what is to go wrong with it.
 
     Raises `StoreUnreachable` for an address it cannot use.
     """
@@ -71,9 +76,11 @@ class Database:
         synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
         busy_timeout: float = 2.0,
         pauses: Sequence[float] = PAUSES,
+        troubles: Troubles = lambda operation: None,
     ) -> None:
         self._clock = clock or RealClock()
         self._pauses = tuple(pauses)
+        self._troubles = troubles
         self._backend = _backend(_address(url, folder), synchronous, busy_timeout)
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, *self._backend.faults)
         self._groups: list[GroupCommit[Any, Any]] = []
@@ -101,11 +108,14 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """What `work` reads, in one transaction."""
-        return await self._try(self._backend.transaction(work, write=False))
+        return await self._try(work, "read", self._troubles("read"))
 
-    async def write(self, work: Work[T]) -> T:
-        """What `work` returns, once its transaction is committed. `work` may run several times, the last one counts."""
-        result = await self._try(self._backend.transaction(work, write=True))
+    async def write(self, work: Work[T], *, administers: bool = False) -> T:
+        """What `work` returns, once its transaction is committed. `work` may run several times, the last one counts.
+
+        `administers`: it is for whoever runs the server, whose hand no trouble is to hold.
+        """
+        result = await self._try(work, "write", None if administers else self._troubles("write"))
         self.commits += 1
         return result
 
@@ -122,11 +132,16 @@ class Database:
         self._groups.append(group)
         return group
 
-    async def _try(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _try(self, work: Work[T], operation: Operation, trouble: Trouble | None) -> T:
         if not self._open:
             raise StoreClosed("the store is not open")
-        for pause in (*self._pauses, None):
+        write = operation == "write"
+        attempt = self._backend.transaction(work, write=write)
+        fails = None if trouble is None else self._backend.transaction(self._backend.trouble(trouble.kind), write=write)
+        for number, pause in enumerate((*self._pauses, None)):
             try:
+                if fails is not None and trouble is not None and (trouble.tries is None or number < trouble.tries):
+                    await fails()
                 return await attempt()
             except self._faults as fault:
                 if pause is None or not _passing(fault):

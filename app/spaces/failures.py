@@ -13,6 +13,17 @@ is one line that can be shown to the person who started the server; passwords an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is to go wrong with an operation on purpose, at so many `tries` of it (None: at all)."""
+
+    kind: Literal["locked", "full"]
+    tries: int | None = None
+
 
 class StoreFailure(Exception):
     """Root of the tree."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import URL, Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +29,11 @@ CLOSE_TIMEOUT = 2.0
 
 MIGRATION_TIMEOUT = 120
 """Seconds to wait for another process that migrates, and for one statement of a migration."""
+
+_TROUBLES = {
+    "locked": ("55P03", "canceling statement due to lock timeout"),
+    "full": ("53100", "could not extend file: No space left on device"),
+}
 
 _MIGRATION_LOCK = 0x63686C646F
 
@@ -88,6 +93,16 @@ class PostgresServer:
     def transaction(self, work: Callable[[Connection], T], *, write: bool) -> Callable[[], Awaitable[T]]:
         """A function that tries the transaction once and may be called again when that failed."""
         return _Transaction(self.engine, work).attempt if write else _Reading(self.engine, work).attempt
+
+    def trouble(self, kind: Literal["locked", "full"]) -> Callable[[Connection], None]:
+        """Work that lets the server itself raise what it does for a lock held by others, or a full disk."""
+        code, message = _TROUBLES[kind]
+        raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{message}'; END $$"
+
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql(raising)
+
+        return work
 
     def engine(self) -> AsyncEngine:
         """The open engine."""

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from app.spaces.failures import NotADatabase, StoreClosed, StoreFailure, StoreUnreachable
@@ -23,6 +23,10 @@ from app.spaces.schema import settle
 
 T = TypeVar("T")
 
+_TROUBLES = {
+    "locked": ("database is locked", "SQLITE_BUSY"),
+    "full": ("database or disk is full", "SQLITE_FULL"),
+}
 _WAL_TRIES = 10
 _WAL_LIMIT = 64 * 1024 * 1024
 
@@ -76,6 +80,18 @@ class SqliteFile:
     def transaction(self, work: Callable[[Connection], T], *, write: bool) -> Callable[[], Awaitable[T]]:
         """A function that tries the transaction once and may be called again when that failed."""
         return partial(self._attempt, work, "BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def trouble(self, kind: Literal["locked", "full"]) -> Callable[[Connection], None]:
+        """Work that raises what the driver does when another process holds the file, or its disk is full."""
+        message, name = _TROUBLES[kind]
+
+        def work(connection: Connection) -> None:
+            fault = sqlite3.OperationalError(message)
+            fault.sqlite_errorname = name
+            fault.sqlite_errorcode = getattr(sqlite3, name)
+            raise OperationalError(self._begin, None, fault, hide_parameters=True)
+
+        return work
 
     async def _attempt(self, work: Callable[[Connection], T], begin: str) -> T:
         if self._thread is None:
