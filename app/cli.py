@@ -287,8 +287,8 @@ def check(
 ) -> None:
     """Check a fixtures folder without starting a server.
 
-    Errors keep a server from using the folder. Warnings name replies that can never answer. Exit codes: 0 no errors;
-    1 errors; 2 wrong usage, or no such folder.
+    Errors keep a server from using the folder. Warnings name replies that can never answer and faults that can never
+    strike. Exit codes: 0 no errors; 1 errors; 2 wrong usage, or no such folder.
     """
     import json
     from dataclasses import asdict
@@ -304,7 +304,8 @@ def check(
     verdict = judge(folder)
     errors, warnings = verdict.count("error"), verdict.count("warning")
     if as_json:
-        counts = {"errors": errors, "warnings": warnings, "spaces": verdict.spaces, "replies": verdict.replies}
+        read = {name: getattr(verdict, name) for name in ("spaces", "replies", "faults", "profiles")}
+        counts = {"errors": errors, "warnings": warnings, **read}
         problems = [asdict(remark) for remark in verdict.remarks]
         print(json.dumps({"folder": str(folder), "ok": not errors, **counts, "problems": problems}, indent=2))
     else:
@@ -312,8 +313,10 @@ def check(
             print(remark)
         if verdict.more:
             print(f"and {verdict.more} more errors")
-        read = "" if errors else f"; {verdict.spaces} spaces, {verdict.replies} replies"
-        print(f"{errors} errors, {warnings} warnings{read}")
+        holds = f"; {verdict.spaces} spaces, {verdict.replies} replies"
+        if verdict.faults or verdict.profiles:
+            holds += f", {verdict.faults} faults, {verdict.profiles} profiles"
+        print(f"{errors} errors, {warnings} warnings{'' if errors else holds}")
     if errors:
         raise SystemExit(1)
 

@@ -1,5 +1,5 @@
 """What is wrong with a fixtures folder, and what it says in vain: entries that an earlier one always comes before, and
-conditions that nothing meets.
+conditions that nothing meets, of replies and of faults.
 
 Only what is certain is told. Two regular expressions are compared by their text; whether one finds whatever another
 finds is not decided.
@@ -14,8 +14,11 @@ from typing import Literal
 
 from app.emulation.conditions import Condition, Contains, Exact, Matches
 from app.emulation.documents import one_line
+from app.emulation.faults.kinds import KNOWN
+from app.emulation.faults.rules import Rule
 from app.emulation.fixtures import OPTIONAL, FixtureError, Fixtures, load_fixtures
 from app.emulation.lore import LAST_SCENE
+from app.emulation.occasions import Occasion
 from app.emulation.replies import Entry, Reply
 
 _EVERYTHING = frozenset({"^", "$", ".*", ".*?", "^.*", ".*$", "(?s).*", "(?s)^.*$"})
@@ -47,6 +50,8 @@ class Verdict:
     more: int = 0
     spaces: int = 0
     replies: int = 0
+    faults: int = 0
+    profiles: int = 0
 
     def count(self, severity: str) -> int:
         """How many remarks are of a severity."""
@@ -60,11 +65,19 @@ def judge(folder: Path) -> Verdict:
     except FixtureError as error:
         remarks = [Remark("error", one.file, one.line, one.key, one_line(one.message)) for one in error.problems]
         return Verdict(tuple(remarks), error.more)
-    return Verdict(tuple(lint(fixtures)), 0, len(fixtures.spaces), len(fixtures.replies.entries))
+    return Verdict(
+        tuple(lint(fixtures)),
+        spaces=len(fixtures.spaces),
+        replies=len(fixtures.replies.entries),
+        faults=len(fixtures.faults) + sum(map(len, fixtures.profiles.values())),
+        profiles=len(fixtures.profiles),
+    )
 
 
 def lint(fixtures: Fixtures) -> list[Remark]:
-    """Every entry that can never answer and every default that is never used, in the order of the files."""
+    """Every entry that can never answer, every default that is never used and every fault that can never strike, in the
+    order of the files.
+    """
     entries = fixtures.replies.entries
     shadows = dict(_shadows(entries))
     spaces = [seed.space.uid for seed in fixtures.spaces]
@@ -84,6 +97,8 @@ def lint(fixtures: Fixtures) -> list[Remark]:
             remarks.append(_remark(entry.reply, "when", text))
     first = fixtures.replies.default.source
     remarks += [_remark(reply, "default", f"is never used: {first} comes first") for reply in fixtures.unused_defaults]
+    for rules in (fixtures.faults, *fixtures.profiles.values()):
+        remarks += [_remark(rule, key, f"can never strike: {why}") for rule in rules for key, why in _in_vain(rule)]
     return sorted(remarks, key=lambda remark: (remark.file, remark.line))
 
 
@@ -119,6 +134,17 @@ def _follows(name: str, wide: Condition, narrow: Condition | None) -> bool:
     return isinstance(wide, Contains) and isinstance(narrow, Contains) and wide.part in narrow.part
 
 
-def _remark(reply: Reply, key: str, text: str) -> Remark:
-    file, _, line = reply.source.rpartition(":")
+def _in_vain(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Why a fault can never strike: the key that will have it so, and the reason."""
+    if rule.probability == 0:
+        yield "probability", "it is 0"
+    known = KNOWN[rule.kind.place]
+    for name, condition in rule.when.items():
+        if name not in known and not condition.holds(getattr(Occasion(), name)):
+            of = f", only of {', '.join(sorted(known))}" if known else ""
+            yield f"when.{name}", f"{rule.kind.name} knows of no {name}{of}"
+
+
+def _remark(what: Reply | Rule, key: str, text: str) -> Remark:
+    file, _, line = what.source.rpartition(":")
     return Remark("warning", file, int(line), key, text)
