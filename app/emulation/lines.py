@@ -206,7 +206,7 @@ class Line:
         if self._accepted and self.closed is None:
             self._faults.plan()
             if self._frame_faults.holds and not self._rules.on_frames:
-                self._start(self._release())
+                self._start(self._release)
 
     # -- faults --------------------------------------------------------------------------------------------------------
 
@@ -286,15 +286,15 @@ class Line:
         await self._send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await self._send({"type": "websocket.http.response.body", "body": text, "more_body": False})
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _quietly(self, work: Awaitable[None]) -> None:
+    async def _quietly(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except OSError as error:
             log.debug("connection %s was gone: %s", self.id, error)
 

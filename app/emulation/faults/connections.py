@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.emulation.determinism import Clock, Strand
@@ -21,7 +22,7 @@ from app.emulation.occasions import Occasion
 MOST_DUE = 1_000
 """Strikes that a connection may have before it; the oldest is forgotten first."""
 
-Start = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], "asyncio.Task[None]"]
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +131,7 @@ class ConnectionFaults:
     def _judge(self, live: LiveRule, occasion: Occasion, dice: Dice, exchange: Exchange | None) -> None:
         due = self._struck(live, occasion, dice, exchange)
         if due is not None:
-            self._start(self._strike(due))
+            self._start(partial(self._strike, due))
 
     def _struck(self, live: LiveRule, occasion: Occasion, dice: Dice, exchange: Exchange | None) -> _Due | None:
         """A strike that is due now, if there is one; a later one is kept."""
@@ -140,7 +141,7 @@ class ConnectionFaults:
         due = _Due(live, occasion, exchange, frames)
         if seconds is not None:
             due.at = self._strand.clock.monotonic() + seconds
-            due.alarm = self._start(self._ring(due, seconds))
+            due.alarm = self._start(partial(self._ring, due, seconds))
         elif not frames:
             return due
         self._due.append(due)
@@ -165,7 +166,7 @@ class ConnectionFaults:
         self._stalls.append(live)
         self._speaking.clear()
         if live.rule["seconds"] is not None:
-            self._start(self._stall(live))
+            self._start(partial(self._stall, live))
 
     async def _stall(self, live: LiveRule) -> None:
         await self._strand.aside().sleep(live.rule["seconds"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from app.emulation.determinism import Strand
 from app.emulation.exchanges import Exchange
@@ -69,7 +70,7 @@ class FrameFaults:
             outgoing[-1] = broken(str(outgoing[-1]))
         if patience is not None and outgoing and self._held is None:
             held = self._held = _Held(outgoing, exchange)
-            held.patience = self._start(self._release_later(held, patience))
+            held.patience = self._start(partial(self._release_later, held, patience))
             return
         for one in outgoing:
             await self._out(one, exchange)
