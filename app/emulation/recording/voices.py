@@ -1,0 +1,166 @@
+"""Fetches the recordings of speech that the server's messages name, off the path of the messages.
+
+Only http(s) URLs whose path ends like a sound file, each once, without the client's cookies and keys, without following
+redirects, up to `LARGEST` bytes and `PATIENCE` seconds. One that cannot be had is a line in the log, nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import re
+import ssl
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import httpcore
+
+from app.emulation.recording.upstream import Upstream
+from app.emulation.recording.writer import OpenTape
+
+log = logging.getLogger("app.recording")
+
+SOUNDS = (".mp3", ".wav", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".flac", ".webm")
+
+LARGEST = 16 * 1024 * 1024
+PATIENCE = 30.0
+AT_ONCE = 4
+LAST_MOMENT = 10.0
+"""Seconds that the voices of a connection may take after its end."""
+
+MOST = 2_000
+"""Voices of one connection."""
+
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Voices:
+    """Fetches what connections hear of, a few at a time."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._host = upstream.host
+        tls = upstream.tls or ssl.create_default_context()
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=tls, max_connections=AT_ONCE)
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self.kept = 0
+
+    def of(self, tape: OpenTape) -> VoicesOfTape:
+        """Those of one connection."""
+        return VoicesOfTape(self, tape)
+
+    async def close(self) -> None:
+        """Lets go of the connections."""
+        await self._pool.aclose()
+
+    async def fetch(self, url: str, tape: OpenTape) -> None:
+        """Fetches one and keeps it beside the tape."""
+        if not self._may_ask(url):
+            log.warning("%s: a voice is not fetched: it would be at an address of this machine or network", tape.name)
+            return
+        try:
+            async with self._turn, asyncio.timeout(PATIENCE):
+                content = await self._content(url)
+            await tape.keep(url, _name(url), content)
+        except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, ValueError) as error:
+            why = "it takes too long" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            log.warning("%s: a voice cannot be kept: %s", tape.name, why)
+            return
+        self.kept += 1
+
+    async def _content(self, url: str) -> bytes:
+        content = bytearray()
+        async with self._pool.stream("GET", url, headers=[("Host", urlsplit(url).netloc), ("Accept", "*/*")]) as answer:
+            if answer.status != 200:
+                raise ValueError(f"status {answer.status}")
+            async for part in answer.aiter_stream():
+                content += part
+                if len(content) > LARGEST:
+                    raise ValueError(f"it has more than {LARGEST} bytes")
+        return bytes(content)
+
+    def _may_ask(self, url: str) -> bool:
+        """Whether a URL that a server names may be asked: not for what only this machine can reach, unless the server
+        is there itself.
+        """
+        host = urlsplit(url).hostname or ""
+        if host == self._host:
+            return True
+        if host == "localhost" or host.endswith(".localhost"):
+            return False
+        try:
+            return ipaddress.ip_address(host).is_global
+        except ValueError:
+            return True
+
+
+class VoicesOfTape:
+    """What one connection hears of."""
+
+    def __init__(self, voices: Voices, tape: OpenTape) -> None:
+        self._voices = voices
+        self._tape = tape
+        self._seen: set[str] = set()
+        self._fetching: set[asyncio.Task[None]] = set()
+
+    def hear(self, text: str) -> None:
+        """Looks for voices in a message of the server, and has them fetched."""
+        if "http" not in text or not any(sound in text for sound in SOUNDS):
+            return
+        for url in sound_urls(text):
+            if url in self._seen or len(self._seen) >= MOST:
+                continue
+            self._seen.add(url)
+            task = asyncio.create_task(self._voices.fetch(url, self._tape), name="voice")
+            self._fetching.add(task)
+            task.add_done_callback(self._fetching.discard)
+
+    async def finish(self) -> None:
+        """Waits for those under way, at most `LAST_MOMENT` seconds."""
+        if not self._fetching:
+            return
+        _, late = await asyncio.wait(self._fetching, timeout=LAST_MOMENT)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("%s: %d voices were not fetched in time", self._tape.name, len(late))
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+def sound_urls(text: str) -> list[str]:
+    """The URLs of sound files among the texts of a JSON message."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [value for value in _texts(message) if _is_sound(value)]
+
+
+def _texts(value: object) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            waiting.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            waiting.extend(reversed(item))
+
+
+def _is_sound(text: str) -> bool:
+    if not text.startswith(("http://", "https://")) or not text.isascii() or any(letter.isspace() for letter in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.path.lower().endswith(SOUNDS) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _name(url: str) -> str:
+    """A file name for what a URL leads to."""
+    name = _UNFIT.sub("_", unquote(PurePosixPath(urlsplit(url).path).name)).lstrip(".")
+    return name[-100:] or "voice.mp3"
