@@ -297,7 +297,7 @@ class _Reading:
     def _seconds(self, line: dict[str, Any], key: str, most: float = LONGEST_TIME) -> float:
         value = line.get(key)
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        if not numeric or not 0 <= value <= most:  # type: ignore[arg-type,operator]
+        if not numeric or not 0 <= value <= most:  # type: ignore[operator]
             raise self._wrong(f"{key}: expected seconds from 0 to {most:g}, found {_kind(value)}")
         return float(value)  # type: ignore[arg-type]
 

@@ -1,0 +1,271 @@
+"""Tapes in place of a wire: an ASGI application that answers as the recorded server did.
+
+    client's message -> matching: which recorded request is it? -> renewal: new ids and times -> paced, sent
+
+Each answer runs as a task of its connection, so that answers may overlap as they did; what no tape answers gets the
+wire's refusal, and the log names the requests that came nearest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from app.emulation.determinism import Clock, Ids
+from app.emulation.replay.files import serve_file
+from app.emulation.replay.library import Opened, Reel, TapeLibrary, path_of, query_of
+from app.emulation.replay.matching import Asked, Conversation, Thread, asked
+from app.emulation.replay.renewal import Known, Line, Script, values_of
+from app.emulation.tapes import ABNORMAL, NO_STATUS, Refused, dumped
+
+log = logging.getLogger("app.replay")
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+T = TypeVar("T")
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MOST_CONVERSATIONS = 10_000
+"""Conversations whose requests are counted; the one that was quiet for longest is forgotten."""
+
+MOST_VOICES = 10_000
+MOST_RUNNING = 64
+"""Answers under way on one connection; what it asks beyond that waits."""
+
+SHORTEST_PAUSE = 0.001
+"""Seconds below which a message does not wait for its time."""
+
+LAST_WORDS = 0.05
+"""Seconds that a connection gets to send what was written before it is lost, as the recorded one was."""
+
+NOT_ON_TAPE = "no tape answers this request"
+
+
+class TapeServer:
+    """Serves the tapes of a library.
+
+    `speed`: 1 as recorded, 2 twice as fast, 0 at once. `url_base`: where clients reach this server; by default, where
+    they say they do.
+    """
+
+    def __init__(
+        self, library: TapeLibrary, *, clock: Clock, ids: Ids, speed: float = 1.0, url_base: str | None = None
+    ) -> None:
+        self.library = library
+        self.clock = clock
+        self.ids = ids
+        self.speed = speed
+        self.connections = 0
+        self._url_base = url_base
+        self._conversations: OrderedDict[tuple[object, ...], Conversation] = OrderedDict()
+        self._opened: OrderedDict[tuple[object, ...], Opened] = OrderedDict()
+        self._voices: OrderedDict[str, Path] = OrderedDict()
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether a connection or a request is for the tapes: every WebSocket is, and the voices that they named."""
+        return scope["type"] == "websocket" or (scope["type"] == "http" and scope["path"] in self._voices)
+
+    def reset(self) -> None:
+        """Counts from the beginning again: the next request gets the first recorded answer."""
+        self._conversations.clear()
+        self._opened.clear()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await serve_file(scope, send, self._voices.get(scope["path"]))
+            return
+        await receive()  # websocket.connect
+        raw = scope.get("raw_path") or scope["path"].encode()
+        asked_for = f"{raw.decode('latin-1')}?{scope['query_string'].decode('latin-1')}"
+        query = query_of(asked_for)
+        reel = self.library.opening(path_of(asked_for), query, self._openings(query))
+        if reel is None:
+            known = ", ".join(self.library.paths)
+            log.warning("no tape has a connection to %s", path_of(asked_for))
+            message = f"no tape has a connection to {path_of(asked_for)}; there are: {known}"
+            await _refuse(send, Refused(404, dumped({"message": message}), "application/json"))
+        elif reel.tape.refused is not None:
+            await _refuse(send, reel.tape.refused)
+        else:
+            known_here = Known(dict(query), here=self._url_base or _address(scope))
+            self.connections += 1
+            try:
+                offered = scope.get("subprotocols") or ()
+                subprotocol = reel.tape.subprotocol if reel.tape.subprotocol in offered else None
+                await send({"type": "websocket.accept", "subprotocol": subprotocol})
+                await Playing(self, reel, query, known_here, send).run(receive)
+            finally:
+                self.connections -= 1
+
+    def conversation(self, asks: Asked, query: Mapping[str, str], connection: object) -> Conversation:
+        """The conversation that a request belongs to."""
+        names = self.library.wire.conversation
+        values = [asks.named(name) or query.get(name) for name in names]
+        key = tuple(values) if any(values) else (id(connection),)
+        return _recalled(self._conversations, key, Conversation)
+
+    def _openings(self, query: Mapping[str, str]) -> Opened:
+        return _recalled(self._opened, tuple(query.get(name) for name in self.library.wire.conversation), Opened)
+
+    def forget(self, connection: object) -> None:
+        """Drops what was counted for a connection."""
+        self._conversations.pop((id(connection),), None)
+
+    def keep_voice(self, url: str, file: Path) -> None:
+        """From now on `url` leads to `file` here."""
+        path = unquote(urlsplit(url).path)
+        self._voices[path] = file
+        self._voices.move_to_end(path)
+        if len(self._voices) > MOST_VOICES:
+            self._voices.popitem(last=False)
+
+
+class Playing:
+    """One connection."""
+
+    def __init__(self, server: TapeServer, reel: Reel, query: Mapping[str, str], known: Known, send: Send) -> None:
+        self._server = server
+        self._reel = reel
+        self._query = query
+        self._known = known
+        self._send = send
+        self._thread = Thread(reel.number, 0)
+        self._running: set[asyncio.Task[None]] = set()
+        self._lost = asyncio.Event()
+
+    async def run(self, receive: Receive) -> None:
+        """Plays the opening and answers what comes, until one side closes or the recorded connection was lost."""
+        self._begin(self._reel.scripts[0], Asked("", {}, {}))
+        listening = asyncio.create_task(self._listen(receive))
+        lost = asyncio.create_task(self._lost.wait())
+        try:
+            await asyncio.wait({listening, lost}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            tasks = (listening, lost, *self._running)
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            self._server.forget(self)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, OSError):
+                raise result
+
+    async def _listen(self, receive: Receive) -> None:
+        while (message := await receive())["type"] != "websocket.disconnect":
+            while len(self._running) >= MOST_RUNNING:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            said = message.get("text")
+            await self._answer(message.get("bytes") or b"" if said is None else said)
+
+    async def _answer(self, said: str | bytes) -> None:
+        server = self._server
+        asks = asked(said, server.library.identities)
+        self._known.given.update(
+            {path[-1]: value for path, value in asks.identity.items() if isinstance(path[-1], str)}
+        )
+        conversation = server.conversation(asks, self._query, self)
+        found = server.library.requests.find(asks, conversation, self._thread)
+        if found is None:
+            await self._refuse(asks)
+            return
+        log.debug("a request is answered by %s", found.exchange.source)
+        self._begin(server.library.script(found), asks)
+
+    async def _refuse(self, asks: Asked) -> None:
+        """Tells the client that no tape answers, and the log what came nearest."""
+        server = self._server
+        near = server.library.requests.nearest(asks)
+        reason = NOT_ON_TAPE + (f"; nearest: {', '.join(map(str, near))}" if near else ": the tapes have no requests")
+        log.warning("%s", reason)
+        wire = server.library.wire
+        connection = server.library.connection(self._known, server.ids)
+        await self._send({"type": "websocket.send", "text": wire.refusal(connection, reason, server.ids)})
+
+    def _begin(self, script: Script, asks: Asked) -> None:
+        if script.lines or script.close is not None:
+            task = asyncio.create_task(self._play(script, asks), name="answer")
+            self._running.add(task)
+            task.add_done_callback(self._played)
+
+    def _played(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, OSError):
+            log.error("an answer broke off", exc_info=error)  # OSError: the client is gone
+
+    async def _play(self, script: Script, asks: Asked) -> None:
+        server = self._server
+        send = self._send
+        began = server.clock.monotonic()
+        values = values_of(script, asks.identity, self._known, server.ids, server.clock.time())
+        for line in script.lines:
+            if server.speed:
+                await self._until(began + line.after / server.speed)
+            message = line.message
+            if isinstance(message, bytes):
+                await send({"type": "websocket.send", "bytes": message})
+                continue
+            if not isinstance(message, str):
+                message = "".join([values[piece] if type(piece) is int else piece for piece in message])  # type: ignore[misc]
+            if line.voice is not None:
+                self._keep_voice(message, line)
+            await send({"type": "websocket.send", "text": message})
+        if script.close is not None:
+            if server.speed:
+                await self._until(began + script.close_after / server.speed)
+            await self._close(*script.close)
+
+    async def _until(self, moment: float) -> None:
+        pause = moment - self._server.clock.monotonic()
+        if pause > SHORTEST_PAUSE:
+            await self._server.clock.sleep(pause)
+
+    async def _close(self, code: int, reason: str) -> None:
+        if code == ABNORMAL:
+            await self._server.clock.sleep(LAST_WORDS)
+            self._lost.set()
+            return
+        # ASGI cannot close without a code.
+        await self._send({"type": "websocket.close", "code": 1000 if code == NO_STATUS else code, "reason": reason})
+
+    def _keep_voice(self, message: str, line: Line) -> None:
+        """Serves the voice that a message names under its new address."""
+        assert line.voice is not None
+        path, file = line.voice
+        value: Any = json.loads(message)
+        for step in path:
+            value = value[step]
+        self._server.keep_voice(value, file)
+
+
+def _recalled(shelf: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], make: Callable[[], T]) -> T:
+    """What is remembered under a key, made when it is new; of too many the oldest is forgotten."""
+    found = shelf.get(key)
+    if found is None:
+        found = shelf[key] = make()
+        if len(shelf) > MOST_CONVERSATIONS:
+            shelf.popitem(last=False)
+    shelf.move_to_end(key)
+    return found
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    body = refused.body.encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    if refused.content_type:
+        headers.append((b"content-type", refused.content_type.encode("latin-1", "replace")))
+    await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _address(scope: Scope) -> str:
+    """Where the client reaches this server, as an http(s) base without a slash at its end."""
+    scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    return f"{scheme}://{host}"
