@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from app.cli_tapes import add_tape_commands
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
@@ -71,6 +73,12 @@ def serve(
     ] = None,
     log_format: Annotated[LogFormat | None, typer.Option(help="Logs for people or for machines.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    tape: Annotated[
+        Path | None, typer.Option(help="Tapes that answer in place of the script: a file or a folder of them.")
+    ] = None,
+    tape_speed: Annotated[
+        float | None, typer.Option(help="How fast tapes play: 1 as recorded, 2 twice as fast, 0 at once.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", envvar="CHLDO_CONFIG")] = None,
 ) -> None:
     """Start the server.
@@ -91,6 +99,8 @@ def serve(
             profile=profile,
             log_format=log_format.value if log_format else None,
             log_level=log_level,
+            tape=tape,
+            tape_speed=tape_speed,
         )
     except SettingsError as error:
         fail(str(error))
@@ -190,7 +200,12 @@ def banner(listener: socket.socket, settings: Settings) -> None:
         f"  WebSocket   ws://{at}{path}?room_uid=ROOM&user_uid=USER",
         f"  new room    http://{at}/v3/room/uid/",
         f"  health      http://{at}/_emulator/health",
-        *(pasted if settings.fixtures is None else ()),
+        *(pasted if settings.fixtures is None and settings.tape is None else ()),
+        *(
+            ()
+            if settings.tape is None
+            else (f"  tapes       {settings.tape} answer, at speed {settings.tape_speed:g}",)
+        ),
         "",
     )
     print("\n".join(lines), flush=True)
@@ -351,6 +366,9 @@ def fail(text: str) -> NoReturn:
     """One clear line on standard error, exit code 2."""
     print(f"chldo-emulator: {text}", file=sys.stderr, flush=True)
     raise SystemExit(2)
+
+
+add_tape_commands(cli, fixtures_group, fail)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -29,6 +29,11 @@ from app.emulation.determinism import Clock, RealClock, World, WorldClock
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
 from app.settings import Settings, SettingsError, shipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.emulation.replay.server import TapeServer
 
 log = logging.getLogger("app")
 
@@ -309,9 +314,12 @@ class Application(FastAPI):
         super().__init__(**options)
         self._calls = calls
         self.sockets: dict[str, ASGIApp] = {}
+        self.tapes: TapeServer | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if self.tapes is not None and self.tapes.takes(scope):
+            await self.tapes(scope, receive, send)
+        elif scope["type"] == "http":
             await self._calls(super().__call__, scope, receive, send)
         elif scope["type"] != "websocket":
             await super().__call__(scope, receive, send)
@@ -368,4 +376,20 @@ def create_app(
         for router in wire.routers():
             app.include_router(router)
         app.sockets.update(wire.sockets)
+    if settings.tape is not None:
+        app.tapes = open_tapes(settings.tape, settings, world)
     return app
+
+
+def open_tapes(path: Path, settings: Settings, world: World) -> TapeServer:
+    """The tapes that answer in place of the wires. Raises `SettingsError`."""
+    from app.chldo.tape_reading import WIRE
+    from app.emulation.replay.library import TapeLibrary
+    from app.emulation.replay.server import TapeServer
+    from app.emulation.tapes import TapeError, read_tapes
+
+    try:
+        library = TapeLibrary(read_tapes(path), WIRE)
+    except TapeError as error:
+        raise SettingsError(f"tape: {error}") from None
+    return TapeServer(library, clock=world.clock, ids=world.ids.branch("tapes"), speed=settings.tape_speed, url_base=settings.v3.url_base)

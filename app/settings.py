@@ -138,6 +138,10 @@ class Settings(BaseSettings):
     )
     profile: str | None = Field(None, description="Fault profiles in force from the start, comma separated.")
     strict: bool = Field(False, description="Only reply entries answer, in every space; what none matches fails.")
+    tape: Path | None = Field(None, description="Tapes that answer in place of the wires: a file or a folder of them.")
+    tape_speed: float = Field(
+        1.0, ge=0, le=1000, description="How fast tapes play: 1 as recorded, 2 twice as fast, 0 at once."
+    )
     v3: V3Settings = V3Settings()
     voice: VoiceSettings = VoiceSettings()
     agent: AgentSettings = AgentSettings()

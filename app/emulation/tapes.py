@@ -15,8 +15,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -325,6 +325,23 @@ def tape_lines(tape: Tape) -> Iterator[str]:
         yield frame_line(frame.direction, frame.at, frame.text if frame.data is None else frame.data)
     if tape.close is not None:
         yield close_line(tape.closed_at, *tape.close, tape.closed_by or "recorder")
+
+
+def hidden(tape: Tape, text: Callable[[str], str], data: Callable[[bytes], bytes]) -> Tape:
+    """The tape with what `text` and `data` leave of its messages, addresses and reasons. Its files are left out."""
+    frames = tuple(
+        replace(frame, text=None if frame.text is None else text(frame.text), data=frame.data and data(frame.data))
+        for frame in tape.frames
+    )
+    return replace(
+        tape,
+        url=text(tape.url),
+        path=text(tape.path),
+        frames=frames,
+        close=tape.close and (tape.close[0], text(tape.close[1])),
+        refused=tape.refused and replace(tape.refused, body=text(tape.refused.body)),
+        files={},
+    )
 
 
 def header_line(

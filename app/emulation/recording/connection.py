@@ -122,8 +122,7 @@ class ClientConnection:
         passage = self._passage
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw_items()]
         asked = request.target.decode("latin-1")
-        ours = ServerProtocol(state=State.OPEN, max_size=LARGEST_MESSAGE)
-        ours.debug = False  # its debug log shows whole frames, and keys with them
+        ours = ServerProtocol(state=State.OPEN, max_size=LARGEST_MESSAGE, logger=_quiet())
         answer = ours.accept(Request(asked, Headers(headers)))
         if answer.status_code != 101:
             self._writer.write(answer.serialize())
@@ -205,8 +204,9 @@ class Handshake:
         for name, value in headers:
             if name.lower() == "sec-websocket-protocol":
                 offered += parse_subprotocol(value)
-        protocol = ClientProtocol(upstream.uri(asked), subprotocols=offered or None, max_size=LARGEST_MESSAGE)
-        protocol.debug = False
+        protocol = ClientProtocol(
+            upstream.uri(asked), subprotocols=offered or None, max_size=LARGEST_MESSAGE, logger=_quiet()
+        )
         request = protocol.connect()
         for name, value in passed_on(headers, without=("host", "content-length")):
             request.headers[name] = value
@@ -272,6 +272,13 @@ def _refusal_to(answer: Response) -> Response:
     headers["Content-Length"] = str(len(answer.body))
     headers["Connection"] = "close"
     return Response(answer.status_code, answer.reason_phrase, headers, answer.body)
+
+
+def _quiet() -> logging.Logger:
+    """For the protocols: their debug log shows whole frames, and keys with them."""
+    quiet = logging.getLogger("app.recording.protocol")
+    quiet.setLevel(logging.WARNING)
+    return quiet
 
 
 def _asks_for_socket(request: h11.Request) -> bool:

@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path as FilePath
 
 from app.emulation.placeholders import PLACEHOLDER
 from app.emulation.replay.exchanges import Exchange
@@ -105,7 +104,7 @@ class Line:
 
     after: float
     message: str | bytes | Pieces
-    voice: tuple[Path, FilePath] | None = None
+    voice: tuple[Path, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +244,10 @@ class Cutter:
     def ids(self) -> Mapping[str, Fresh]:
         return self._ids
 
-    def file(self, url: str) -> FilePath | None:
+    def file(self, url: str) -> str | None:
         """The file kept for a URL."""
-        return self._tape.files.get(url)
+        found = self._tape.files.get(url)
+        return None if found is None else str(found)
 
 
 def given_by(exchange: Exchange, identities: Collection[str]) -> dict[Scalar, tuple[Path, str]]:

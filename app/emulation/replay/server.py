@@ -241,7 +241,7 @@ class Playing:
         value: Any = json.loads(message)
         for step in path:
             value = value[step]
-        self._server.keep_voice(value, file)
+        self._server.keep_voice(value, Path(file))
 
 
 def _recalled(shelf: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], make: Callable[[], T]) -> T:
