@@ -70,7 +70,6 @@ def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> No
         with listener:
             if host not in LOOPBACK:
                 print(f"chldo-emulator: whoever can reach {host} can use the server through this", file=sys.stderr)
-            _banner(there, listener, out)
             done = _recorded(there, listener, out, voices, tuple(redact or ()))
         kept = f", {done.voices} voices" if voices else ""
         print(f"{done.tapes} tapes in {out}: {done.messages} messages{kept}", flush=True)
@@ -209,12 +208,15 @@ def _recorded(
     """Records until a signal."""
     from app.emulation.determinism import RealClock
     from app.emulation.recording.recorder import Recorder
+    from app.serving import SWITCH
 
     async def run() -> Recorded:
         recorder = Recorder(upstream, out, clock=RealClock(), voices=voices, secret_fields=secret_fields)
         _stop_on_signal(recorder)
+        _banner(upstream, listener, out)
         return await recorder.run(listener)
 
+    sys.setswitchinterval(SWITCH)  # the loop should not wait for the thread that writes
     try:
         import uvloop
     except ImportError:  # not on Windows

@@ -42,14 +42,22 @@ _QUERY = {
     "org": ("org_id",),
 }
 _SECRET_HEADER = re.compile(r"(?i)auth|token|cookie|secret|api-?key|signature|credential|password")
+_CHLDO_KEY = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{22}(?![0-9A-Za-z])")
 _SHAPES = (
-    ("key", re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{22}(?![0-9A-Za-z])")),
-    ("key", re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")),
-    ("org", re.compile(r"\borg_[A-Za-z0-9]{16,}")),
-    ("token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
+    ("sk-", "key", re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")),
+    ("org_", "org", re.compile(r"\borg_[A-Za-z0-9]{16,}")),
+    ("eyJ", "token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
 )
+"""What a secret of a shape begins with, its kind, its shape."""
 _BEARER = re.compile(r"(?i)(\bbearer\s+)((?=[^\s\"\\]*\d)[A-Za-z0-9._~+/-]{12,}=*)")
 _PASSWORD = re.compile(r"(://[^:/@\s\"']{1,100}:)([^@\s/\"']{1,200})(?=@)")
+
+# Every message is searched while it is recorded, and few have a secret: what cannot be there is ruled out first, a
+# hundred times faster than an expression would find nothing.
+_HEX_OR_NOT = bytes(ord("x") if chr(code) in "0123456789abcdef" else ord(" ") for code in range(256))
+_KEY_LONG = b"x" * 22
+_TELLING = ("key", "token", "auth", "cookie", "secret", "pass", "org_id")
+"""Parts of names, one of which every name of a secret field has."""
 
 
 def _by_name(groups: dict[str, tuple[str, ...]]) -> dict[str, str]:
@@ -64,6 +72,7 @@ class Placeholders:
         own = {name.lower(): "secret" for name in fields}
         self._fields = _by_name(_FIELDS) | own
         self._query = _by_name(_QUERY) | own
+        self._telling = (*_TELLING, *own)
         names = "|".join(map(re.escape, self._fields))
         # The quotes may be escaped: JSON within JSON.
         self._field = re.compile(rf'(?i)((\\*")({names})\2\s*:\s*\2)((?:[^"\\]|\\[^"\\])+)(?=\2)')
@@ -76,14 +85,20 @@ class Placeholders:
 
     def text(self, text: str) -> str:
         """`text` without its secrets."""
-        text = self._field.sub(lambda hit: hit[1] + self._named(self._fields[hit[3].lower()], hit[4]), text)
-        if "=" in text:
+        lower = text.lower()
+        if any(part in lower for part in self._telling):
+            text = self._field.sub(lambda hit: hit[1] + self._named(self._fields[hit[3].lower()], hit[4]), text)
+        if "=" in text and ("?" in text or "&" in text or "\\u0026" in text):
             text = self._parameter.sub(lambda hit: hit[1] + self._named(self._query[hit[2].lower()], hit[3]), text)
-        if "://" in text:
+        if "://" in text and "@" in text:
             text = _PASSWORD.sub(lambda hit: hit[1] + self._named("secret", hit[2]), text)
-        text = _BEARER.sub(lambda hit: hit[1] + self._named("token", hit[2]), text)
-        for kind, shape in _SHAPES:
-            text = shape.sub(lambda hit, kind=kind: self._named(kind, hit[0]), text)  # type: ignore[misc]
+        if "bearer" in lower:
+            text = _BEARER.sub(lambda hit: hit[1] + self._named("token", hit[2]), text)
+        if _KEY_LONG in text.encode("utf-8", "replace").translate(_HEX_OR_NOT):
+            text = _CHLDO_KEY.sub(lambda hit: self._named("key", hit[0]), text)
+        for beginning, kind, shape in _SHAPES:
+            if beginning in text:
+                text = shape.sub(lambda hit, kind=kind: self._named(kind, hit[0]), text)  # type: ignore[misc]
         if self._anywhere is not None:
             text = self._anywhere.sub(lambda hit: self._named("secret", hit[0]), text)
         return text

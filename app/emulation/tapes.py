@@ -387,5 +387,8 @@ def close_line(at: float, code: int, reason: str, by: Closer) -> str:
 
 def dumped(value: object) -> str:
     """Compact JSON that can be written as UTF-8 whatever a text holds."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace").decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half of a surrogate pair, which JSON may have and UTF-8 may not
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace").decode()

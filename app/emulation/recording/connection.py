@@ -49,6 +49,23 @@ class Passage:
         self.voices = voices
         self.requests = requests
         self.relays: set[Relay] = set()
+        self.taping: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def stop(self) -> None:
+        """Closes every WebSocket, also those that are about to open."""
+        self._stopping = True
+        await asyncio.gather(*(relay.stop() for relay in self.relays))
+
+    async def relay(self, relay: Relay, of_client: list[Event], of_server: list[Event]) -> None:
+        """Runs a relay, until one side or the recording ends."""
+        self.relays.add(relay)
+        try:
+            if self._stopping:
+                await relay.stop()
+            await relay.run(of_client, of_server)
+        finally:
+            self.relays.discard(relay)
 
 
 class ClientConnection:
@@ -143,15 +160,25 @@ class ClientConnection:
             await self._send(refusal(500, why))
             handshake.writer.close()
             return
-        refused = handshake.answer.status_code != 101
-        answer = _refusal_to(handshake.answer) if refused else handshake.accepting(answer)
-        self._writer.write(answer.serialize())
-        if refused:
-            log.info("%s: refused with %d", tape.name, handshake.answer.status_code)
-            await self._writer.drain()
+        task = asyncio.current_task()
+        assert task is not None
+        passage.taping.add(task)  # from now on it ends by itself: the tape has to be written
+        try:
+            await self._tape(answer, ours, handshake, tape)
+        finally:
             handshake.writer.close()
             await tape.close()
+            passage.taping.discard(task)
+            log.info("%s: %s", tape.name, tape.summary)
+
+    async def _tape(self, answer: Response, ours: ServerProtocol, handshake: Handshake, tape: OpenTape) -> None:
+        """Passes the server's answer on, and what follows, if it was not a refusal."""
+        if handshake.answer.status_code != 101:
+            log.info("%s: refused with %d", tape.name, handshake.answer.status_code)
+            self._writer.write(_refusal_to(handshake.answer).serialize())
+            await self._writer.drain()
             return
+        self._writer.write(handshake.accepting(answer).serialize())
         ours.receive_data(self._http.trailing_data[0])
         await self._relay(ours, handshake, tape)
 
@@ -164,18 +191,13 @@ class ClientConnection:
             tape,
             voices.hear if voices else None,
         )
-        passage.relays.add(relay)
         log.info("%s: connected to %s", tape.name, handshake.shown)
         try:
-            await relay.run(ours.events_received(), handshake.early)
+            await passage.relay(relay, ours.events_received(), handshake.early)
         except TimeoutError:
             log.warning("%s: a connection does not close", tape.name)
-        finally:
-            passage.relays.discard(relay)
-            if voices:
-                await voices.finish()
-            await tape.close()
-            log.info("%s: %s", tape.name, tape.summary)
+        if voices:
+            await voices.finish()
 
 
 class Handshake:

@@ -66,25 +66,23 @@ class Recorder:
         passage = Passage(self._upstream, self._tapes, voices, requests)
         serving: set[asyncio.Task[None]] = set()
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(ClientConnection(passage, reader, writer).serve(), name="client")
             serving.add(task)
-            try:
-                await ClientConnection(passage, reader, writer).serve()
-            except Exception:
-                log.exception("a connection failed")
-            finally:
-                serving.discard(task)
+            task.add_done_callback(ended)
 
-        server = await asyncio.start_server(serve, sock=listener, limit=READ_AT_ONCE)
+        def ended(task: asyncio.Task[None]) -> None:
+            serving.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("a connection failed", exc_info=error)
+
+        server = await asyncio.start_server(accept, sock=listener, limit=READ_AT_ONCE)
         try:
             await self._stopped.wait()
         finally:
             server.close()
-            await asyncio.gather(*(relay.stop() for relay in tuple(passage.relays)))
-            idle = serving - {relay.task for relay in passage.relays}
-            for task in idle:
+            await passage.stop()
+            for task in serving - passage.taping:
                 task.cancel()
             if serving:
                 _, late = await asyncio.wait(serving, timeout=STOPPING)

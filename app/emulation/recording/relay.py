@@ -80,8 +80,11 @@ class Side:
                     self._writer.write(data)
                 elif self._writer.can_write_eof() and not self._writer.is_closing():
                     self._writer.write_eof()
-            async with asyncio.timeout(STALLED):
-                await self._writer.drain()
+            if self._writer.is_closing():
+                return False
+            if self._writer.transport.get_write_buffer_size():
+                async with asyncio.timeout(STALLED):
+                    await self._writer.drain()
         except OSError:  # TimeoutError is one
             self._writer.transport.abort()
             return False
@@ -113,19 +116,14 @@ class Relay:
         self._server = server
         self._tape = tape
         self._heard = heard
-        self.task = asyncio.current_task()
         self._ending = asyncio.Event()
         self._parts: dict[Direction, list[bytes]] = {"client": [], "server": []}
         self._texts: dict[Direction, bool] = {}
 
     async def run(self, of_client: Iterable[Event] = (), of_server: Iterable[Event] = ()) -> None:
         """Passes everything on, first what came together with the handshakes."""
-        for event in of_client:
-            await self._pass_on(event, self._client, self._server)
-        for event in of_server:
-            await self._pass_on(event, self._server, self._client)
-        for side in (self._client, self._server):
-            await side.flush()
+        await self._pass_on(of_client, self._client, self._server)
+        await self._pass_on(of_server, self._server, self._client)
         pumps = {
             asyncio.create_task(self._pump(self._client, self._server)),
             asyncio.create_task(self._pump(self._server, self._client)),
@@ -160,36 +158,44 @@ class Relay:
         over = False
         while not over:
             events, over = await source.receive()
-            for event in events:
-                await self._pass_on(event, source, sink)
-            if source.broken and (said := source.protocol.close_sent) is not None:
-                self._note(int(said.code), said.reason, source.name)
-                sink.close(int(said.code), said.reason)
-            await source.flush()
-            if not await sink.flush():
-                self._note(ABNORMAL, "", sink.name)
+            if not await self._pass_on(events, source, sink):
                 return
         if not self._ending.is_set():
             self._note(ABNORMAL, "", source.name)
             sink.drop()
 
-    async def _pass_on(self, event: Event, source: Side, sink: Side) -> None:
+    async def _pass_on(self, events: Iterable[Event], source: Side, sink: Side) -> bool:
+        """Sends on what came, then records what was said. False if there is nobody to send it to."""
+        said = [whole for event in events if (whole := self._take(event, source, sink)) is not None]
+        if source.broken and (closed := source.protocol.close_sent) is not None:
+            self._note(int(closed.code), closed.reason, source.name)
+            sink.close(int(closed.code), closed.reason)
+        there = await sink.flush()
+        await source.flush()
+        for message, is_text in said:
+            await self._record(source.name, message, is_text=is_text)
+        if not there:
+            self._note(ABNORMAL, "", sink.name)
+        return there
+
+    def _take(self, event: Event, source: Side, sink: Side) -> tuple[bytes, bool] | None:
+        """Hands a frame to the other side; the message that is whole with it, and whether it is text."""
         if not isinstance(event, Frame):
-            return
+            return None
         if event.opcode is Opcode.CLOSE:
             closed = source.protocol.close_rcvd
             code, reason = (int(closed.code), closed.reason) if closed else (NO_STATUS, "")
             self._note(code, reason, source.name)
             sink.close(code, reason)
-        elif sink.protocol.state is not State.OPEN:
-            return
-        elif event.opcode is Opcode.PING:
+            return None
+        if sink.protocol.state is not State.OPEN or event.opcode is Opcode.PONG:
+            return None
+        if event.opcode is Opcode.PING:
             sink.protocol.send_ping(event.data)
-        elif event.opcode is not Opcode.PONG:
-            await self._message(event, source, sink)
+            return None
+        return self._message(event, source, sink)
 
-    async def _message(self, frame: Frame, source: Side, sink: Side) -> None:
-        """A frame of a message: on its way at once, onto the tape when the message is whole."""
+    def _message(self, frame: Frame, source: Side, sink: Side) -> tuple[bytes, bool] | None:
         if frame.opcode is Opcode.TEXT:
             sink.protocol.send_text(frame.data, frame.fin)
         elif frame.opcode is Opcode.BINARY:
@@ -201,15 +207,14 @@ class Relay:
         parts = self._parts[source.name]
         parts.append(bytes(frame.data))
         if not frame.fin:
-            return
+            return None
         whole = b"".join(parts)
         parts.clear()
-        await sink.flush()
-        await self._record(source.name, whole, text=self._texts[source.name])
+        return whole, self._texts[source.name]
 
-    async def _record(self, direction: Direction, whole: bytes, *, text: bool) -> None:
+    async def _record(self, direction: Direction, whole: bytes, *, is_text: bool) -> None:
         said: str | bytes = whole
-        if text:
+        if is_text:
             try:
                 said = whole.decode()
             except UnicodeDecodeError:

@@ -53,6 +53,7 @@ class TapeWriter:
         self.written = 0
         self.messages = 0
         self.broken = 0
+        self.open: set[FileIO] = set()
         self._thread = ThreadPoolExecutor(1, "tapes")
 
     async def begin(
@@ -70,6 +71,7 @@ class TapeWriter:
 
         def make() -> tuple[str, FileIO]:
             name, file = _create(self.folder, started)
+            self.open.add(file)
             line = header_line(
                 url=hide.text(url),
                 path=hide.text(path),
@@ -90,8 +92,10 @@ class TapeWriter:
         await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
-        """Ends the thread, once it has done what it was given."""
+        """Ends the thread once it has done what it was given, and closes what was left open."""
         self._thread.shutdown()
+        for file in self.open:
+            file.close()
 
 
 class OpenTape:
@@ -108,7 +112,7 @@ class OpenTape:
         self._writing: asyncio.Task[None] | None = None
         self._failed = False
         self._messages = 0
-        self._end = "no end"
+        self._end = "not opened"
 
     @property
     def summary(self) -> str:
@@ -159,7 +163,11 @@ class OpenTape:
         """Waits until everything is written, and closes the file."""
         while self._writing is not None:
             await asyncio.wait({self._writing})
-        await self._writer.run(self._file.close)
+        await self._writer.run(self._close)
+
+    def _close(self) -> None:
+        self._file.close()
+        self._writer.open.discard(self._file)
 
     def _now(self) -> float:
         return max(0.0, self._writer.clock.monotonic() - self._opened)
