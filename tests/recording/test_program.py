@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket as sockets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ async def test_an_open_connection_is_closed_with_1001_when_the_recording_ends(
 async def test_a_reader_that_stalls_holds_the_server_up_and_not_the_memory(
     upstream: UpstreamServer, tmp_path: Path
 ) -> None:
-    count = 40_000
+    count = 15_000
     with record(upstream.url, tmp_path / "tapes") as recorder:
         process = psutil.Process(recorder.process.pid)
         before = process.memory_info().rss
@@ -109,7 +110,7 @@ async def test_a_reader_that_stalls_holds_the_server_up_and_not_the_memory(
             while len(sizes) < 5 or sizes[-1] != sizes[-5]:  # until nothing moves any more
                 await asyncio.sleep(0.1)
                 sizes.append(recorder.files[0].stat().st_size)
-            assert sizes[-1] < 40 * MEGABYTE < count * len(CHUNK.encode())
+            assert sizes[-1] < 30 * MEGABYTE < count * len(CHUNK.encode())
             assert process.memory_info().rss - before < 32 * MEGABYTE
             received = 1
             async for message in socket:
@@ -141,26 +142,34 @@ async def test_a_killed_recorder_leaves_a_tape_up_to_its_last_line(upstream: Ups
     assert len(read_tape(recorder.files[0]).frames) == 199
 
 
-def refused(*args: str) -> str:
-    done = subprocess.run(
-        command("record", *args), capture_output=True, encoding="utf-8", env=environment(), timeout=60
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    return line
-
-
 def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     out = ("--out", str(tmp_path / "tapes"))
-    assert refused("--upstream", "https://example.com", *out) == (
-        "chldo-emulator: --upstream: expected wss://host[:port][/path] or ws://…, found 'https://example.com'"
+    done = subprocess.run(
+        command("record", "--upstream", "https://example.com", *out),
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(),
+        timeout=60,
     )
-    assert "user and a password" in refused("--upstream", "wss://u:p@example.com", *out)
-    missing = str(tmp_path / "none.pem")
-    assert f"cannot use the authorities in {missing}: " in refused(
-        "--upstream", "wss://example.com", "--ca", missing, *out
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "chldo-emulator: --upstream: expected wss://host[:port][/path] or ws://…, found 'https://example.com'\n"
     )
-    file = tmp_path / "file"
-    file.write_text("")
-    assert f"cannot use the folder {file}/in: " in refused("--upstream", "ws://example.com", "--out", f"{file}/in")
-    assert "cannot listen on 192.0.2.1:" in refused("--upstream", "ws://example.com", *out, "--host", "192.0.2.1")
+
+
+def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
+    with sockets.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            command("record", "--upstream", "ws://example.com", "--out", str(tmp_path / "tapes"), "--port", port),
+            capture_output=True,
+            encoding="utf-8",
+            env=environment(),
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"chldo-emulator: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port with --port"
+    )
