@@ -63,7 +63,7 @@ def read_turn(exchange: Exchange) -> TapedTurn | LeftOut | None:
         return LeftOut(exchange.source, "it has no answer")
     failure = next(((at, frame) for at, frame in frames if frame.get("msgtype") == "error"), None)
     begun = any(frame.get("status") == "START" or "event" in frame or "client_num" in frame for _, frame in frames)
-    if failure is not None and not begun:
+    if failure is not None and not begun and not _MODEL_ERROR.fullmatch(str(failure[1].get("msg"))):
         return LeftOut(exchange.source, f"it was refused: {failure[1].get('msg')}")
     if failure is None and not _ended(frames):
         return LeftOut(exchange.source, "it has no end")

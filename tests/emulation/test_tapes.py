@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.emulation.tapes import (
@@ -103,7 +103,8 @@ keys = st.sampled_from(
 )
 
 
-@given(st.lists(st.dictionaries(keys, lines), max_size=4))
+@settings(max_examples=60)
+@given(st.lists(st.dictionaries(keys, lines, max_size=5), max_size=3))
 def test_lines_of_any_kind_are_a_tape_or_an_error_that_says_where(found: list[dict[str, Any]]) -> None:
     said = complaint(written(*(json.dumps(line) for line in [{"tape": 1, "url": "u"}, *found])))
     assert said == "" or said.startswith("name.jsonl:")

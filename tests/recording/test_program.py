@@ -76,7 +76,7 @@ def test_the_banner_says_where_to_connect_and_what_it_stands_for(upstream: Upstr
             "  Ctrl-C ends the recording\n",
         ]
         assert recorder.ws.startswith("ws://127.0.0.1:")
-        assert recorder.stop(signal.SIGTERM) == f"\n0 tapes in {folder}: 0 messages\n"
+        assert recorder.stop(signal.SIGTERM).strip() == f"0 tapes in {folder}: 0 messages"
     assert recorder.process.returncode == 0
 
 

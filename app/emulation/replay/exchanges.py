@@ -97,7 +97,7 @@ class _Sorting:
     def owner(self, frame: TapeFrame, found: Sequence[Exchange]) -> tuple[Exchange, Named]:
         """Which of the exchanges so far a message belongs to, and what it names."""
         named = self._named[id(frame)]
-        return self._owner(named, found) if len(found) > 2 else found[-1], named
+        return self._owner(named, found) if len(found) > 1 else found[-1], named
 
     def _owner(self, named: Named, found: Sequence[Exchange]) -> Exchange:
         for pair in named:

@@ -25,7 +25,8 @@ _ID_NAME = re.compile(
     r"|^(?:user|room|session|request|message|connection|client|conversation|thread|device)u?id$"
 )
 _KEY_NAME = re.compile(
-    r"(?i)(?:^|[_\-.])(?:key|token|secret|signature|sig|authorization|password|cookie|jwt)$|[a-z](?:Key|Token|Secret)$"
+    r"(?i:(?:^|[_\-.])(?:key|token|secret|signature|sig|authorization|password|cookie|jwt)$)"
+    r"|[a-z](?:Key|Token|Secret)$"
 )
 _SESSION_NAME = re.compile(r"(?i)connection|session|socket")
 _TIME_NAME = re.compile(

@@ -5,7 +5,7 @@ what key and when does not count (`identifiers.names_identity`, and what stands 
 choose among several that say the same.
 
 Of those, in a conversation the nth such request gets the nth recorded answer, and the last one again when there are no
-more. What follows on the tape that the conversation is on comes before what is on others.
+more. What the same one asked comes first, then what follows on the tape that the connection is on.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def _canonical(value: Any, path: Path, identity: Mapping[Path, Scalar], fields: 
     if isinstance(value, list):
         return [_canonical(member, (*path, number), identity, fields) for number, member in enumerate(value)]
     if path in identity:
+        fields[".".join(map(str, path))] = "…"
         return _ANYONE
     if isinstance(value, str):
         value = PLACEHOLDER.sub("redacted", Placeholders().text(normalize("NFC", value)))
@@ -162,10 +163,10 @@ class RequestBook:
         return next((one for one in self._binary if (one.tape, one.place) not in conversation.used), None)
 
     @staticmethod
-    def _distance(one: Recorded, asks: Asked, thread: Thread) -> tuple[bool, int, int, int]:
+    def _distance(one: Recorded, asks: Asked, thread: Thread) -> tuple[int, bool, int, int]:
         follows = one.tape == thread.tape and one.place > thread.place
         same = sum(asks.identity.get(path) == value for path, value in one.asked.identity.items())
-        return not follows, -same, one.tape, one.place
+        return -same, not follows, one.tape, one.place
 
     def nearest(self, asks: Asked, count: int = 3) -> tuple[Miss, ...]:
         """The recorded requests that come nearest, and the fields in which they differ."""

@@ -198,15 +198,28 @@ class Cutter:
         """One for each exchange."""
         return [_Cut(self, exchange).script() for exchange in self._exchanges]
 
-    def _all_given(self, given: Mapping[str, str]) -> dict[Scalar, tuple[Path, str]]:
-        """What the client gave on this connection, and where; the latest place counts."""
+    def _all_given(self, query: Mapping[str, str]) -> dict[Scalar, tuple[Path, str]]:
+        """What the client gave first on this connection, and where it gave it last: what it only repeats is the
+        server's.
+        """
         found: dict[Scalar, tuple[Path, str]] = {
             value: ((), name)
-            for name, value in given.items()
+            for name, value in query.items()
             if names_identity(name, value) or name in self._identities
         }
-        for exchange in self._exchanges:
-            found |= given_by(exchange, self._identities)
+        servers: set[Scalar] = set()
+        by_request = {id(exchange.request): exchange for exchange in self._exchanges}
+        named = {
+            id(frame): names
+            for exchange in self._exchanges
+            for frame, names in zip(exchange.frames, exchange.named, strict=True)
+        }
+        for frame in self._tape.frames:
+            if frame.direction == "server":
+                servers.update(value for _, value in named[id(frame)] if value not in found)
+            else:
+                given = given_by(by_request[id(frame)], self._identities)
+                found |= {value: where for value, where in given.items() if value not in servers}
         return found
 
     def _all_ids(self) -> dict[str, Fresh]:
@@ -238,7 +251,8 @@ class Cutter:
 
     def given_to(self, exchange: Exchange) -> dict[Scalar, tuple[Path, str]]:
         """What the client gave in a request, or else somewhere on the connection."""
-        return self._given | given_by(exchange, self._identities)
+        given = given_by(exchange, self._identities)
+        return self._given | {value: where for value, where in given.items() if value in self._given}
 
     @property
     def ids(self) -> Mapping[str, Fresh]:
