@@ -21,6 +21,7 @@ import uvloop
 from bench import servers
 from bench.hotwords import hotwords
 from bench.journal import journal
+from bench.replay import replay
 from bench.rows import Row
 from bench.servers import KEY, REPLY_TOKENS
 
@@ -206,6 +207,7 @@ SECTIONS: dict[str, Callable[[Path], list[Row]]] = {
     "room": room,
     "hotwords": hotwords,
     "journal": journal,
+    "replay": replay,
 }
 
 

@@ -75,6 +75,13 @@ def naive(fixtures: Path, *, deflate: bool = False) -> Iterator[Running]:
 
 
 @contextmanager
+def sender(frames: Path) -> Iterator[Running]:
+    """The bare loop that answers every message with the texts of a JSON file."""
+    with _process([sys.executable, "-m", "bench.baselines.sender"], {"BENCH_FRAMES": str(frames)}) as running:
+        yield running
+
+
+@contextmanager
 def _process(command: list[str], env: dict[str, str]) -> Iterator[Running]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -18,6 +18,32 @@ from tests.replay.sessions import Client, server_of, talking, tape
 ROOMS = Wire(conversation=("room_uid",))
 
 
+class SetClock(VirtualClock):
+    """A clock that is set by hand; whoever sleeps waits for that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sleeping = 0
+        self._changed = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.elapsed + seconds
+        self._sleeping += 1
+        while self.elapsed < until - 1e-9:
+            self._changed.set()
+            await asyncio.sleep(0)
+        self._sleeping -= 1
+
+    def advance(self, seconds: float) -> None:
+        self.elapsed += seconds
+
+    async def wait_for_sleepers(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while self._sleeping < count:
+                self._changed.clear()
+                await self._changed.wait()
+
+
 def say(msg: str, **fields: Any) -> dict[str, Any]:
     return {"action": "say", "room_uid": "ROOM0002", "msg": msg, **fields}
 
@@ -178,10 +204,18 @@ async def test_answers_overlap_as_they_did() -> None:
         ("<", 1.6, {"turn_id": "turn00000002", "text": "q1"}),
         ("<", 3.0, {"turn_id": "turn00000001", "text": "s2"}),
     )
-    async with talking(server_of([taped], speed=1.0)) as client:
-        (first,) = await client.ask(say("slow"))
+    clock = SetClock()
+    async with talking(server_of([taped], speed=1.0, clock=clock)) as client:
+        client.send(say("slow"))
+        await clock.wait_for_sleepers(1)
+        clock.advance(1.0)
+        first = await client.json()
         client.send(say("quick"))
-        second, third = await client.json(), await client.json()
+        await clock.wait_for_sleepers(2)
+        clock.advance(0.1)
+        second = await client.json()
+        clock.advance(2.0)
+        third = await client.json()
     assert [one["text"] for one in (first, second, third)] == ["s1", "q1", "s2"]
     assert first["turn_id"] == third["turn_id"] != second["turn_id"]
 
