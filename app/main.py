@@ -392,4 +392,10 @@ def open_tapes(path: Path, settings: Settings, world: World) -> TapeServer:
         library = TapeLibrary(read_tapes(path), WIRE)
     except TapeError as error:
         raise SettingsError(f"tape: {error}") from None
-    return TapeServer(library, clock=world.clock, ids=world.ids.branch("tapes"), speed=settings.tape_speed, url_base=settings.v3.url_base)
+    return TapeServer(
+        library,
+        clock=world.clock,
+        ids=world.ids.branch("tapes"),
+        speed=settings.tape_speed,
+        url_base=settings.v3.url_base,
+    )
