@@ -61,7 +61,7 @@ class Conversation:
                 ping_timeout=None,
             )
         except (OSError, WebSocketException, UnicodeError) as error:
-            return Outcome(Exit.LOST, f"cannot connect to {self._address}: {_why_not_open(error)}")
+            return Outcome(Exit.LOST, f"cannot connect to {self._address}: {why_not_open(error)}")
         return None
 
     async def ask(self, request: str) -> Outcome | None:
@@ -119,7 +119,8 @@ class Conversation:
             await self._socket.close()
 
 
-def _why_not_open(error: Exception) -> str:
+def why_not_open(error: Exception) -> str:
+    """Why a socket could not be opened, in a few words for people."""
     match error:
         case TimeoutError():
             return "it does not answer"

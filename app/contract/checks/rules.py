@@ -32,7 +32,7 @@ class Rule(Generic[E]):
 
     `id`: `group.name`. `says`: one sentence. `source`: where the wire's documents say so. `check`: see `Sights`.
     `needs`: what was missing if there was no occasion. `since`, `until`: the first and last revision that have it;
-    `also`: others that do.
+    `also`: others that do; `but`: those in between that do not.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Rule(Generic[E]):
     since: str = ""
     until: str = "~"
     also: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -51,7 +52,8 @@ class Rule(Generic[E]):
 
     def holds_in(self, revision: str) -> bool:
         """Whether it is a rule of that revision."""
-        return self.since <= revision <= self.until or revision in self.also
+        between = self.since <= revision <= self.until and revision not in self.but
+        return between or revision in self.also
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from app.contract.checks.recordings import Belief, Recording
 from app.contract.chldo.frames import Exchange, Frame
 from app.contract.chldo.reading import connection_of, frames_of
-from app.contract.chldo.words import IDS, R1, R2, R3, R4, R5, R6, R7, R8, R9, REVISIONS, V1, keys_of
+from app.contract.chldo.words import C_AT, IDS, R1, R2, R3, R4, R5, R6, R7, R8, R9, REVISIONS, V1, VOICE_URL, keys_of
+
+DAY = 24 * 3600
 
 Observation = tuple[str, tuple[str, ...]]
 
@@ -66,6 +68,8 @@ def _of_frames(frames: Sequence[Frame]) -> Iterator[Observation]:
                 yield "scene_number on the frames of a turn", span(R7)
             elif frame.get("stream_uid") is not None:
                 yield "no scene_number beside stream_uid", (R6,)
+        if frame.kind == "START" and frame.get("stream_uid") is None:
+            yield "no stream_uid on START", span(R2, R5)
         if frame.kind == "error" and frame.get("msg") == "org_id is required":
             yield "org_id is required", (R1,)
         if frame.kind == "voice_ready" and "questioner" not in (frame.body or {}):
@@ -73,6 +77,7 @@ def _of_frames(frames: Sequence[Frame]) -> Iterator[Observation]:
             fits = tuple(revision for revision in span(R3) if keys_of("voice_ready", revision) == order)
             if fits:
                 yield "the key order of voice_ready", fits
+    yield from _of_voices(frames)
 
 
 def _of_tokens(frames: Sequence[Frame]) -> Iterator[Observation]:
@@ -85,6 +90,16 @@ def _of_tokens(frames: Sequence[Frame]) -> Iterator[Observation]:
             yield "tokens that are LangGraph events", span(R1, R4)
             told = "sent_uid on tokens" if frame.get("sent_uid") else "no sent_uid on tokens"
             yield told, span(R3, R4) if frame.get("sent_uid") else span(R1, R2)
+
+
+def _of_voices(frames: Sequence[Frame]) -> Iterator[Observation]:
+    """How long voices last: an hour or a week, no matter from when exactly."""
+    times = [float(frame.get("cAt")) for frame in frames if C_AT.fullmatch(str(frame.get("cAt")))]
+    for frame in frames:
+        found = VOICE_URL.fullmatch(str(frame.get("voice_url")))
+        if found is not None and times and frame.kind == "voice_ready":
+            long = int(found["expires"]) - times[0] > DAY
+            yield ("voices for 7 days", span(R8)) if long else ("voices for an hour", span(R3, R7))
 
 
 def _of_exchanges(recording: Recording, frames: Sequence[Frame]) -> Iterator[Observation]:
@@ -107,6 +122,8 @@ def _of_exchanges(recording: Recording, frames: Sequence[Frame]) -> Iterator[Obs
 
 def _of_turn(exchange: Exchange) -> Iterator[Observation]:
     start, request = exchange.first("START"), exchange.request
+    if not request.shown:
+        return
     if request.action == "sendmsg" and request.body is not None and "msg" not in request.body:
         yield "a message without msg is answered", span(R4)
     if start is None or start.get("scene_number") is None:

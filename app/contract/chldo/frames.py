@@ -33,6 +33,9 @@ TURN_KINDS = frozenset(
 )
 """Kinds of frame that belong to a turn or a greeting."""
 
+UNSEEN = "unseen"
+"""Mark of a request that a recording does not show."""
+
 _STATUSES = TURN_KINDS - {"event", "token", "whole", "choices_end", "message"}
 
 
@@ -145,6 +148,11 @@ class Request:
     marks: frozenset[str] = frozenset()
 
     @property
+    def shown(self) -> bool:
+        """Whether the recording has it. If not, its action is guessed, and nothing is known of its fields."""
+        return UNSEEN not in self.marks
+
+    @property
     def action(self) -> object:
         return None if self.body is None else self.body.get("action")
 
@@ -173,7 +181,7 @@ class Request:
         """The documented refusals that it deserves, in the order of the checks (spec 0.5); None where the documents
         do not say, as for a field that is null.
         """
-        if self.body is None or not (self.is_turn(revision) or self.is_greeting(revision)):
+        if self.body is None or not self.shown or not (self.is_turn(revision) or self.is_greeting(revision)):
             return None
         requires = [key for key in revision.requires if key != "msg" or self.action != "greeting"]
         asked = (*requires, "api_key", "msg")
@@ -224,7 +232,10 @@ class Exchange:
 
     @property
     def room(self) -> Any:
-        return self.request.get("room_uid")
+        """The request's room_uid; where the recording has no request, that of the first frame with one, or None."""
+        if self.request.shown:
+            return self.request.get("room_uid")
+        return next((frame.get("room_uid") for frame in self.frames if frame.get("room_uid") is not None), None)
 
     @property
     def tokens(self) -> list[Frame]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.contract.checks.recordings import Downloads, Recording
-from app.contract.chldo.frames import TURN_KINDS, Connection, Exchange, Frame, Request, parsed
+from app.contract.chldo.frames import TURN_KINDS, UNSEEN, Connection, Exchange, Frame, Request, parsed
 from app.contract.chldo.words import R1, REVISIONS, Revision
 
 
@@ -60,6 +60,8 @@ def frames_of(recording: Recording) -> list[Frame]:
 def connection_of(recording: Recording, revision: Revision) -> Connection:
     """One recording, read."""
     reading = _Reading(recording.tape.name, revision)
+    if all(frame.direction == "server" for frame in recording.tape.frames):
+        reading.asked(_guessed(frames_of(recording), revision))
     for number, frame in enumerate(recording.tape.frames, 1):
         if frame.direction == "server":
             reading.heard(Frame.of(number, frame.at, frame.text, frame.data))
@@ -70,6 +72,14 @@ def connection_of(recording: Recording, revision: Revision) -> Connection:
     exchanges = tuple(reading.exchanges)
     close = recording.tape.close
     return Connection(recording.tape.name, exchanges, tuple(reading.unasked), close, recording.watched)
+
+
+def _guessed(frames: Sequence[Frame], revision: Revision) -> Request:
+    """A request for a recording that has none: the action is all that its frames tell."""
+    kinds = {frame.kind for frame in frames}
+    whole = "START" in kinds or not revision.enveloped
+    action = "greeting" if "greeting" in kinds else revision.action if whole and kinds & TURN_KINDS else None
+    return Request(0, 0.0, "", {"action": action} if action else None, frozenset({UNSEEN}))
 
 
 class _Reading:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from app.contract.checks.recordings import UNANSWERED
 from app.contract.checks.rules import Rule, Sights
-from app.contract.chldo.frames import TURN_KINDS, Exchange, Request
+from app.contract.chldo.frames import TURN_KINDS, UNSEEN, Exchange, Request
 from app.contract.chldo.reading import Evidence
 from app.contract.chldo.rules.sights import breach, listed, shown
 from app.contract.chldo.words import KEY_UNKNOWN, KEY_UNUSABLE, R1, R2, R3, R4, RETURN_VOICE, keys_of
@@ -15,9 +15,13 @@ _ORDINARY = (1000, 1001, 1005)
 """Closes that say nothing about the message before them."""
 
 
+LARGE = frozenset({"one-frame", "fragments"})
+"""Marks of messages that are about size alone."""
+
+
 def pushes_nothing(seen: Evidence) -> Sights:
     for connection in seen.connections:
-        if connection.exchanges and not connection.unasked:
+        if connection.exchanges and connection.exchanges[0].request.shown and not connection.unasked:
             yield None
         for frame in connection.unasked[:1]:
             yield breach(connection.name, frame, "nothing before the first request", f"a frame ({frame.kind})")
@@ -38,6 +42,8 @@ def stays_open(seen: Evidence) -> Sights:
         for exchange in answered:
             if exchange.began or exchange.frames[0].kind not in ("error", "Forbidden"):
                 continue
+            if LARGE & exchange.request.marks:
+                continue
             if exchange is not connection.exchanges[-1] and exchange is not answered[-1]:
                 yield None
             elif connection.close and (connection.watched or connection.close[0] not in _ORDINARY):
@@ -50,7 +56,7 @@ def stays_open(seen: Evidence) -> Sights:
 def is_not_dropped(seen: Evidence) -> Sights:
     """The server does not close while it owes an answer."""
     for connection in seen.connections:
-        limits = any({"one-frame", "fragments"} & one.request.marks for one in connection.exchanges)
+        limits = any(LARGE & one.request.marks for one in connection.exchanges)
         refused = connection.exchanges and connection.exchanges[-1].kinds[-1:] in (["error"], ["Forbidden"])
         if limits or refused or not (connection.exchanges or connection.close):
             continue
@@ -83,7 +89,7 @@ def status_reply(seen: Evidence) -> Sights:
 def _forbids(deserves: Callable[[Request, Evidence], bool]) -> Callable[[Evidence], Sights]:
     def check(seen: Evidence) -> Sights:
         for exchange in seen.exchanges:
-            big = {"one-frame", "fragments"} & exchange.request.marks
+            big = (LARGE | {UNSEEN}) & exchange.request.marks
             if big or not exchange.frames or not deserves(exchange.request, seen):
                 continue
             if exchange.kinds == ["Forbidden"]:
@@ -175,7 +181,7 @@ def good_requests_are_taken(seen: Evidence) -> Sights:
             continue
         if exchange.began:
             yield None
-        elif exchange.frames and "good" in exchange.request.marks:
+        elif exchange.frames and ("good" in exchange.request.marks or exchange.frames[0].kind == "Forbidden"):
             frame = exchange.frames[0]
             if frame.get("msg") != "msg is required" or exchange.request.get("msg"):
                 got = shown(frame.get("msg")) if frame.kind == "error" else f"a frame ({frame.kind})"
@@ -334,6 +340,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 0.5",
         refusal_order,
         "no request had two faults",
+        R1,
     ),
     Rule(
         "refusal.alone",
@@ -341,6 +348,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 0.5 and 7",
         refusal_is_alone,
         "nothing was refused",
+        R1,
     ),
     Rule(
         "refusal.open",

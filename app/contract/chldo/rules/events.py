@@ -122,7 +122,8 @@ def steps_count_on(seen: Evidence) -> Sights:
                 fits = number == wanted or not hidden
                 yield None if fits else breach(turn, frame, f"graph:step:{wanted}", f"graph:step:{number}")
         kept = not turn.failed and turn.request.get("no_save") not in (1, "1") and turn.over
-        rooms[turn.room] = n + 1 if kept else n
+        if turn.room is not None:
+            rooms[turn.room] = n + 1 if kept else n
 
 
 _SECTION = "spec 5, LangGraph details"

@@ -92,7 +92,7 @@ def memories_fire_once(seen: Evidence) -> Sights:
             else:
                 yield None
             told.add(uid)
-        if _is_kept(turn):
+        if _is_kept(turn) and turn.room is not None:
             fired.setdefault(turn.room, set()).update(told)
 
 

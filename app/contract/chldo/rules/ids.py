@@ -157,7 +157,7 @@ def scene_is_echoed(seen: Evidence) -> Sights:
     for exchange in (*seen.turns, *seen.greetings):
         asked = exchange.request.get("scene_number")
         expected = seen.revision.scene if asked is None else asked
-        for frame in exchange.frames:
+        for frame in exchange.frames if exchange.request.shown else ():
             got = frame.get("scene_number")
             if got is not None:
                 fits = got == expected and not isinstance(got, bool)
@@ -168,7 +168,7 @@ def is_stream_is_told(seen: Evidence) -> Sights:
     for exchange in (*seen.turns, *seen.greetings):
         stream = exchange.request.get("stream")
         expected = stream not in (0, "0")
-        for frame in exchange.frames:
+        for frame in exchange.frames if exchange.request.shown else ():
             got = frame.get("is_stream")
             if got is not None:
                 yield None if got is expected else breach(exchange, frame, f"is_stream {shown(expected)}", shown(got))
@@ -179,12 +179,13 @@ def return_voice_is_told(seen: Evidence) -> Sights:
     for exchange in (*seen.turns, *seen.greetings):
         greets = exchange.request.is_greeting(seen.revision)
         asked = exchange.request.flag
-        silent = not exchange.request.has("return_voice")
+        silent = exchange.request.shown and not exchange.request.has("return_voice")
+        unsaid: list[int | None] = [None] if greets and silent else [0, 1] if exchange.request.shown else [0, 1, None]
         for frame in exchange.frames:
             if frame.body is None or "return_voice" not in frame.body:
                 continue
             got = frame.body["return_voice"]
-            allowed = [asked] if asked is not None else [None] if greets and silent else [0, 1]
+            allowed = [asked] if asked is not None else unsaid
             if any(got is one or (got == one and type(got) is int) for one in allowed):
                 yield None
             else:
@@ -195,7 +196,7 @@ def return_voice_is_told(seen: Evidence) -> Sights:
 def questioner_is_echoed(seen: Evidence) -> Sights:
     for greeting in seen.greetings:
         asked = greeting.request.get("questioner") or ""
-        for frame in greeting.of("voice_ready"):
+        for frame in greeting.of("voice_ready") if greeting.request.shown else ():
             got = frame.get("questioner")
             fits = got == asked
             yield None if fits else breach(greeting, frame, f"questioner {shown(asked)}", shown(got))
@@ -299,6 +300,9 @@ RULES: tuple[Rule[Evidence], ...] = (
         _SECTION,
         one_sent_uid_a_sentence,
         "no token carried a sent_uid",
+        R3,
+        also=(V1,),
+        but=(R5,),
     ),
     Rule(
         "ids.sent-own",
@@ -306,6 +310,9 @@ RULES: tuple[Rule[Evidence], ...] = (
         _SECTION,
         sentences_differ,
         "there was one turn only, or no token carried a sent_uid",
+        R3,
+        also=(V1,),
+        but=(R5,),
     ),
     Rule(
         "ids.run",
@@ -343,6 +350,8 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 8.8",
         room_is_echoed,
         "no frame carried a room_uid",
+        R4,
+        also=(V1,),
     ),
     Rule(
         "echo.scene",
@@ -366,6 +375,8 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 4, return_voice (echo)",
         return_voice_is_told,
         "no frame carried return_voice",
+        R2,
+        also=(V1,),
     ),
     Rule(
         "echo.questioner",
@@ -381,6 +392,8 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 4, cAt",
         _has_form("cAt", C_AT, "text of epoch seconds"),
         "no frame carried a cAt",
+        R2,
+        also=(V1,),
     ),
     Rule(
         "times.same",

@@ -89,7 +89,7 @@ RULES: tuple[Rule[Evidence], ...] = (
     _rule("hotword", ["hotword_detected", "memory_dict"], "hotword_detected or memory_dict", R5),
     _rule("choices", ["choices", "choices_end"], "choices", R9),
     _rule("message", ["message"], "The flat frame", V1, V1),
-    _rule("error", ["error"], "An error frame", V1),
+    _rule("error", ["error"], "An error frame", R1),
     _rule("forbidden", ["Forbidden"], "A Forbidden frame", V1),
     Rule(
         "keys.chunk",

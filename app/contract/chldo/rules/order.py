@@ -173,7 +173,7 @@ def choices_are_a_pair(seen: Evidence) -> Sights:
 
 def choices_are_asked_for(seen: Evidence) -> Sights:
     for turn in seen.clear_turns:
-        if turn.request.get("use_choices") not in (None, 0):
+        if turn.request.get("use_choices") not in (None, 0) or not turn.request.shown:
             continue
         odd = turn.of("choices", "choices_end")
         if odd:

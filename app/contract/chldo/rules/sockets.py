@@ -8,7 +8,7 @@ from app.contract.checks.rules import Rule, Sights
 from app.contract.chldo.frames import Connection, Exchange
 from app.contract.chldo.reading import Evidence
 from app.contract.chldo.rules.sights import breach, shown
-from app.contract.chldo.words import FRAME_LIMIT, MESSAGE_LIMIT, R1, TOO_BIG
+from app.contract.chldo.words import FRAME_LIMIT, MESSAGE_LIMIT, R1, R5, TOO_BIG
 
 
 def turns_may_overlap(seen: Evidence) -> Sights:
@@ -103,6 +103,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         frames_go_to_who_asked,
         "there was one socket with turns only",
         R1,
+        but=(R5,),
     ),
     Rule(
         "limits.frame-taken",

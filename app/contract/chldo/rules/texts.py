@@ -61,16 +61,14 @@ def markers(seen: Evidence) -> Sights:
 def failures(seen: Evidence) -> Sights:
     """A want of credit is told in the documented words; a model's own failure as its client words it."""
     for turn in seen.turns:
-        for frame in turn.of("error") if turn.began else ():
+        for frame in turn.of("error"):
             msg = str(frame.get("msg"))
-            mark = next((mark for mark in turn.request.marks if mark in ("no-credit", "llm-error")), None)
-            credit = mark == "no-credit" or "크레딧" in msg
-            if credit and not NO_CREDIT.fullmatch(msg):
-                yield breach(turn, frame, "현재 크레딧은 N 입니다. 크레딧이 100원 이상 필요합니다.", shown(msg))
-            elif not credit and mark == "llm-error" and not LLM_ERROR.fullmatch(msg):
-                yield breach(turn, frame, "Error code: N - …", shown(msg))
-            elif credit or LLM_ERROR.fullmatch(msg):
+            known = NO_CREDIT.fullmatch(msg) or LLM_ERROR.fullmatch(msg)
+            if known:
                 yield None
+            elif "failing" in turn.request.marks or "크레딧" in msg or msg.startswith("Error code"):
+                expected = "현재 크레딧은 N 입니다. 크레딧이 100원 이상 필요합니다. or Error code: N - …"
+                yield breach(turn, frame, expected, shown(msg))
 
 
 def _memory(seen: Evidence) -> Sequence[str]:

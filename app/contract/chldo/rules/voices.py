@@ -72,7 +72,7 @@ def voices_stand_after_their_sentence(seen: Evidence) -> Sights:
 def voices_name_their_sentence(seen: Evidence) -> Sights:
     for turn, sentences in _voiced(seen):
         uids = [sentence.uid for sentence in sentences]
-        for frame in turn.voices if seen.revision.id != R5 else ():
+        for frame in turn.voices:
             got = frame.get("sent_uid")
             fits = got in uids
             yield None if fits else breach(turn, frame, "the sent_uid of a sentence of the turn", shown(got))
@@ -114,13 +114,13 @@ def urls_have_their_form(seen: Evidence) -> Sights:
 def urls_name_their_voice(seen: Evidence) -> Sights:
     for exchange, frame in _announced(seen):
         found = VOICE_URL.fullmatch(str(frame.get("voice_url")))
-        if found is None:
+        if found is None or not exchange.request.shown:
             continue
         greets = exchange.request.is_greeting(seen.revision)
         number = exchange.request.get("greeting_number")
         name = f"greeting_{1 if number is None else number}" if greets else _uid_before(exchange, frame)
         room = exchange.room
-        if not found["room"].startswith("~") and found["room"] != room:
+        if room is not None and not found["room"].startswith("~") and found["room"] != room:
             yield breach(exchange, frame, f"a path with the room {shown(room)}", shown(found["room"]))
         elif found["name"] != name:
             yield breach(exchange, frame, f"{name}.mp3", f"{found['name']}.mp3")
@@ -261,6 +261,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         _NO_VOICES,
         R3,
         also=(V1,),
+        but=(R5,),
     ),
     Rule(
         "sentences.voice-text",
@@ -310,7 +311,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 4, voice_length",
         lengths_are_whole_steps,
         "no frame carried a voice_length",
-        R3,
+        R4,
         also=(V1,),
     ),
     Rule(
@@ -337,7 +338,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         "spec 4, voice_length",
         lengths_are_those_of_the_files,
         "no voice with a voice_length was fetched (tapes have none)",
-        R3,
+        R4,
         also=(V1,),
     ),
     Rule(
