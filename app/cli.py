@@ -295,6 +295,65 @@ def chat(
     raise typer.Exit(code)
 
 
+@cli.command()
+def verify(
+    url: Annotated[
+        str | None, typer.Argument(help="The server: ws://127.0.0.1:8765/v3/; /v3/ may be left out.")
+    ] = None,
+    tape: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Check recordings instead: a tape, a folder of tapes, or a HAR.")
+    ] = None,
+    api_key: Annotated[str | None, typer.Option(help="Key of the space.", envvar="CHLDO_API_KEY")] = None,
+    org_id: Annotated[str | None, typer.Option(help="Names the space in revision 2024-07-01.")] = None,
+    unusable_key: Annotated[str | None, typer.Option(metavar="KEY", help="A key that is switched off.")] = None,
+    failing_key: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="A key whose turns fail (no credit, say); may be repeated.")
+    ] = None,
+    say: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Say this, too, in a turn of its own; may be repeated.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Revision to judge by; by default the one that the frames tell.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="RULE|GROUP", help="Check nothing but this; may be repeated.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="RULE|GROUP", help="Leave this out; may be repeated.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds of silence before giving up.")] = 20.0,
+    wire: Annotated[str, typer.Option(help="The wire that the server should speak.")] = "chldo",
+    as_json: Annotated[str, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")] = "",
+    as_junit: Annotated[str, typer.Option("--junit", metavar="FILE|-", help="Write the report as JUnit XML.")] = "",
+    only_list: Annotated[bool, typer.Option("--list", help="List the rules and end.")] = False,
+) -> None:
+    """Hold a server, or recordings of one, against the rules of the wire: this server, the real one, or any other.
+
+    Exit codes: 0 no findings; 1 findings; 2 wrong usage; 3 no connection.
+    """
+    from app.contract.checks.command import Order, carry_out
+    from app.contract.checks.rig import Misuse, Plan
+    from app.contract.checks.run import Choice
+    from app.emulation.determinism import Ids, RealClock
+
+    plan = Plan(
+        url or "",
+        api_key or "",
+        org_id or "",
+        unusable_key or "",
+        tuple(failing_key or ()),
+        tuple(say or ()),
+        timeout=timeout,
+    )
+    choice = Choice(tuple(only or ()), tuple(skip or ()), revision or "")
+    order = Order(plan, tape, wire, choice, as_json, as_junit, only_list)
+    try:
+        code = carry_out(order, sys.stdout, clock=RealClock(), ids=Ids())
+    except Misuse as error:
+        fail(str(error))
+    raise typer.Exit(code)
+
+
 @fixtures_group.command()
 def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with spaces.yaml and replies/.")],

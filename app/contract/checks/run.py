@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -60,7 +59,7 @@ async def check_server(wire: Wire[Any], plan: Plan, choice: Choice, *, clock: Cl
     belief = wire.believe(recordings)
     judged = choice.revision or belief.revision or wire.revisions[-1]
     subjects = [] if problem else [_subject(redact(plan.url), belief, judged)]
-    found = [] if problem else _judged(wire, rules, {judged: recordings}, rig.downloads, redact)
+    found = [] if problem else _judged(wire, rules, [(judged, recordings)], rig.downloads, redact)
     return Report(
         version=version("chldo-emulator"),
         wire=wire.name,
@@ -89,13 +88,13 @@ def check_recordings(
     except TapeError as error:
         raise Misuse(str(error)) from None
     subjects: list[Subject] = []
-    by_revision: dict[str, list[Recording]] = defaultdict(list)
+    bodies: list[tuple[str, list[Recording]]] = []
     for recording in recordings:
         belief = wire.believe([recording])
         judged = choice.revision or belief.revision or wire.revisions[-1]
-        by_revision[judged].append(recording)
+        bodies.append((judged, [recording]))  # alone: nothing says that tapes belong together
         subjects.append(_subject(recording.tape.name, belief, judged))
-    found = _judged(wire, rules, by_revision, {}, redact)
+    found = _judged(wire, rules, bodies, {}, redact)
     return Report(
         version=version("chldo-emulator"),
         wire=wire.name,
@@ -125,15 +124,15 @@ def _subject(name: str, belief: Belief, judged: str) -> Subject:
 def _judged(
     wire: Wire[Any],
     rules: Sequence[Rule[Any]],
-    by_revision: dict[str, list[Recording]],
+    bodies: Sequence[tuple[str, list[Recording]]],
     downloads: Downloads,
     redact: Redact,
 ) -> list[RuleResult]:
-    """Every rule over all recordings whose revision has it."""
-    evidence = {revision: wire.gather(recordings, revision, downloads) for revision, recordings in by_revision.items()}
+    """Every rule over all bodies of recordings whose revision has it."""
+    evidence = [(revision, wire.gather(recordings, revision, downloads)) for revision, recordings in bodies]
     verdicts: list[Verdict[Any]] = []
     for rule in rules:
-        held = [judge(rule, seen) for revision, seen in evidence.items() if rule.holds_in(revision)]
+        held = [judge(rule, seen) for revision, seen in evidence if rule.holds_in(revision)]
         if held:
             verdicts.append(merged(held))
     return results(verdicts, redact)
