@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import uvloop
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.engine import Engine
@@ -30,10 +31,12 @@ T = TypeVar("T")
 class LiveServer:
     """The program with the given settings, in a thread of its own, from `with` to the end of `with`."""
 
-    def __init__(self, data: Path, **settings: Any) -> None:
+    def __init__(self, data: Path, *, wrap: Callable[[ASGIApp], ASGIApp] | None = None, **settings: Any) -> None:
+        """`wrap`: puts something around the application."""
         settings.setdefault("voice", {"workers": 1})
         self.settings: Settings = load_settings(data=data, port=0, **settings)
         self.problems: list[str] = []
+        self._wrap = wrap or (lambda app: app)
         self._thread = threading.Thread(target=self._run, name="live-server")
         self._listening = threading.Event()
 
@@ -96,7 +99,7 @@ class LiveServer:
         self.app = create_app(self.settings, fatal=fatal)
         listener = listen("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
-        self._server = server_of(self.app, self.settings)
+        self._server = server_of(self._wrap(self.app), self.settings)
         self._listening.set()
         self.loop = uvloop.new_event_loop()
         try:

@@ -145,6 +145,17 @@ class Line:
                         self._marks[index] |= {UNANSWERED}
                 return pause is not None
 
+    async def lull(self, seconds: float) -> bool:
+        """Waits for a frame that nobody asked for; whether one has come by then."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._frames and self.open:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return False
+        return bool(self._frames)
+
     async def close(self) -> None:
         """Ends the socket from this side, within about a second."""
         self._leaving = True

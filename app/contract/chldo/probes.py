@@ -32,6 +32,8 @@ FIRST, WHOLE, AGAIN = "내 이름은 이세종이다", "안녕하세요", "안�
 """What is said; the first and the last are the documents' own examples, whose replies have several sentences."""
 FLAT_PAUSE: Final = 1.0
 """Seconds without a frame that end a turn of 2023-12-28."""
+LULL: Final = 0.1
+"""Seconds after the connect in which nothing may be pushed."""
 MOST_VOICES: Final = 6
 """Voices that are fetched at the most."""
 FAR_SCENE: Final = 3
@@ -75,6 +77,7 @@ class _Probing:
         self._plan = plan
         self._address = address
         self._org_id = plan.org_id
+        self._pushes = False  # whether frames come that nobody asked for
         self._fenced = True  # whether status is answered, so that it marks the end of what came before
         self._revision = REVISIONS[plan.revision or (V1 if address.flat else R9)]
 
@@ -118,6 +121,7 @@ class _Probing:
     async def _hello(self) -> tuple[Line, str]:
         room = await self._room()
         line = await self._rig.line("first", self._url(room))
+        self._pushes = await line.lull(LULL)
         await line.send(_text({"action": "status"}))
         await line.until(FirstFrame())
         self._fenced = any(frame.kind == "status" for frame in frames_of(line.recording()))
@@ -157,7 +161,7 @@ class _Probing:
         comes_back = plan.wants("reconnection", *_TURN_FEEDS)
         if comes_back:
             await line.close()
-            line = await self._rig.another("again", self._url(room))
+            line = await self._line("again", self._url(room))
         elif not line.open:
             return
         more: dict[str, Any] = {"return_voice": 0}
@@ -171,8 +175,8 @@ class _Probing:
     async def _together(self) -> None:
         """Two messages at once on one socket, and one on another socket of the same room."""
         room = await self._room()
-        one = await self._rig.another("together", self._url(room))
-        two = await self._rig.another("beside", self._url(room))
+        one = await self._line("together", self._url(room))
+        two = await self._line("beside", self._url(room))
         silent = self._revision.id >= R4
         second = self._message(None if silent else WHOLE, room, return_voice="0")
         await one.send(_text(self._message(AGAIN, room, return_voice="0")), "good", "at-once")
@@ -184,7 +188,7 @@ class _Probing:
 
     async def _greetings(self) -> None:
         room = await self._room()
-        line = await self._rig.another("greeting", self._url(room))
+        line = await self._line("greeting", self._url(room))
         voice = {"return_voice": 1} if self._voice else {}
         for fields in ({"greeting_number": 1, "questioner": "김철수", **voice}, {}):
             ask = {"action": "greeting", "room_uid": room, "user_id": USER, "api_key": self._plan.api_key, **fields}
@@ -193,12 +197,12 @@ class _Probing:
 
     async def _said(self, text: str) -> None:
         room = await self._room()
-        line = await self._rig.another(f"say {text[:20]}", self._url(room))
+        line = await self._line(f"say {text[:20]}", self._url(room))
         await self._ask(line, self._message(text, room, return_voice=self._voice), "good", "fresh")
 
     async def _failing(self, key: str) -> None:
         room = await self._room()
-        line = await self._rig.another("failing", self._url(room))
+        line = await self._line("failing", self._url(room))
         await self._ask(line, self._message(WHOLE, room, api_key=key, return_voice=0), "failing")
 
     # -- free ---------------------------------------------------------------------------------------------------------
@@ -211,15 +215,15 @@ class _Probing:
         ]
         if not self._revision.flat:
             asks += [(_text(ask), marks) for ask, marks in self._wrong(room)]
-        line = await self._rig.another("refusals", self._url(room))
+        line = await self._line("refusals", self._url(room))
         again = 0
         for text, marks in asks:
             if not line.open:
                 again += 1
-                line = await self._rig.another(f"refusals {again + 1}", self._url(room))
+                line = await self._line(f"refusals {again + 1}", self._url(room))
             await line.send(text, *marks)
             await line.until(Turns() if "action" in text else FirstFrame())
-        await self._fence(line)
+            await self._fence(line)  # a second answer, too, comes before the next request
 
     def _wrong(self, room: str) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
         """Requests with one fault each, then with two."""
@@ -252,7 +256,7 @@ class _Probing:
             group.create_task(self._limit("message limit", "fragments", parts, [*parts, "x" * PART]))
 
     async def _limit(self, name: str, mark: str, most: str | list[str], above: str | list[str]) -> None:
-        line = await self._rig.another(name, self._url(await self._room()))
+        line = await self._line(name, self._url(await self._room()))
         await line.send(most, mark)
         await line.until(FirstFrame())
         if line.open:
@@ -269,6 +273,13 @@ class _Probing:
     async def _room(self) -> str:
         room = await asyncio.to_thread(fresh_room, self._address)
         return room or self._rig.ids.base62(12)
+
+    async def _line(self, name: str, url: str) -> Line:
+        """One more socket; where frames come unasked, the first of them is waited for, lest it pass for an answer."""
+        line = await self._rig.another(name, url)
+        if self._pushes:
+            await line.lull(LULL)
+        return line
 
     def _url(self, room: str) -> str:
         return self._address.joined(room, USER)

@@ -142,6 +142,7 @@ class _Reading:
         """A refusal of what waits, or the failure of a turn: by its text, else by what there is."""
         msg = frame.get("msg")
         deserving = [one for one in self._waiting if msg in (one.request.failures(self._revision) or ())]
+        deserving = deserving or [one for one in self._waiting if self._asks(one.request) and _lacks(one.request, msg)]
         if deserving:
             self._settle(deserving[0], frame)
             return
@@ -170,6 +171,8 @@ class _Reading:
     def _turn(self, frame: Frame) -> None:
         owner = self._owner_of(frame)
         known = self._owners.get(owner) if owner else None
+        if known is not None and known.over and frame.kind == "START":
+            known = None  # a new turn with an old uid
         turn = known or self._begun(frame) or self._likely()
         if turn is None:
             self._stray(frame)
@@ -177,8 +180,8 @@ class _Reading:
         if known is None and len(self._open) > 1 and frame.kind != "START" and not self._revision.flat:
             for one in self._open:
                 one.tangled = True
-        if owner is not None:
-            self._owners.setdefault(owner, turn)
+        if owner is not None and (owner not in self._owners or frame.kind == "START"):
+            self._owners[owner] = turn
         turn.frames.append(frame)
         ended = frame.kind == "END" or (
             not self._revision.enveloped and frame.get("event") == "on_chain_end" and not frame.parents
@@ -223,6 +226,12 @@ class _Reading:
         """A frame that fits nothing: with the turn under way, what waits, or what was last."""
         turn = [*self._open[-1:], *self._waiting[:1], *self.exchanges[-1:]]
         turn[0].frames.append(frame)
+
+
+def _lacks(request: Request, msg: object) -> bool:
+    """Whether a refusal says that a field is required which the request does not have."""
+    field, required, _ = str(msg).partition(" is required")
+    return bool(required) and request.body is not None and field not in request.body
 
 
 def _said(exchange: Exchange, msg: object) -> bool:

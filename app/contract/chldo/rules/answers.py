@@ -57,7 +57,8 @@ def is_not_dropped(seen: Evidence) -> Sights:
     """The server does not close while it owes an answer."""
     for connection in seen.connections:
         limits = any(LARGE & one.request.marks for one in connection.exchanges)
-        refused = connection.exchanges and connection.exchanges[-1].kinds[-1:] in (["error"], ["Forbidden"])
+        answered = [one for one in connection.exchanges if one.frames]
+        refused = answered and not answered[-1].began and answered[-1].kinds[-1] in ("error", "Forbidden")
         if limits or refused or not (connection.exchanges or connection.close):
             continue
         if connection.close is None or (connection.close[0] in _ORDINARY and not connection.watched):

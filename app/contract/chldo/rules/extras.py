@@ -128,7 +128,9 @@ def choices_have_text_and_tone(seen: Evidence) -> Sights:
 
 
 def _offers(seen: Evidence) -> list[tuple[Exchange, Frame]]:
-    return [(turn, frame) for turn in seen.clear_turns for frame in turn.of("choices_end")]
+    """Of turns that were asked for choices."""
+    asking = [turn for turn in seen.clear_turns if turn.request.get("use_choices") not in (None, 0)]
+    return [(turn, frame) for turn in asking for frame in turn.of("choices_end")]
 
 
 _SECTION = "spec 7, hotword/memory"

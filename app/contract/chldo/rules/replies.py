@@ -121,8 +121,9 @@ def a_space_follows_each_sentence(seen: Evidence) -> Sights:
 
 
 def no_space_follows_a_sentence(seen: Evidence) -> Sights:
+    """Looked at where another sentence follows: white space at the end of a reply may be the model's own."""
     for turn in seen.clear_turns:
-        for sentence in sentences_of(turn, seen.revision) if _is_whole(turn) else ():
+        for sentence in sentences_of(turn, seen.revision)[:-1] if _is_whole(turn) else ():
             before = "".join(frame.text for frame in sentence.tokens[:-1])
             if sentence.padded and before[-1:] in TERMINATORS:
                 yield breach(turn, sentence.tokens[-1], "no token after the terminator", shown(" "))
@@ -197,7 +198,7 @@ RULES: tuple[Rule[Evidence], ...] = (
         'No " " follows the terminator of a sentence as a token of its own.',
         "spec 6, R8-R9",
         no_space_follows_a_sentence,
-        "no turn had tokens",
+        "no turn had several sentences",
         R8,
     ),
 )

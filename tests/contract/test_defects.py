@@ -1,0 +1,60 @@
+"""Each planted defect is found by its rule, and by no other than those that break with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app import serving
+from app.contract.chldo.rules import RULES
+from app.contract.chldo.words import V1
+from tests.contract.defects import DEFECTS, Defect
+from tests.contract.planting import Planting
+from tests.contract.stage import broken, checked, staged, told, url_of
+from tests.live import LiveServer
+
+PLANTED = [defect for defect in DEFECTS if not defect.settings]
+PATIENCE = 1.0
+"""Seconds of silence; some defects are that nothing comes."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _hasty() -> Iterator[None]:
+    """A socket that is refused for its size need not be read on for two seconds here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serving, "LINGER", 0.05)
+        yield
+
+
+@pytest.fixture(scope="module")
+def planting() -> Planting:
+    return Planting()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, planting: Planting) -> Iterator[LiveServer]:
+    with staged(tmp_path_factory.mktemp("defects"), wrap=planting.wrap) as live:
+        yield live
+
+
+@pytest.mark.parametrize("defect", PLANTED, ids=lambda defect: defect.name)
+async def test_a_planted_defect_is_found_by_its_rule(defect: Defect, server: LiveServer, planting: Planting) -> None:
+    planting.faults = defect.faults
+    report = await checked(url_of(server, defect.revision), patience=PATIENCE)
+    assert report.subjects[0].judged == defect.revision, report.subjects
+    assert broken(report) == {defect.rule, *defect.beside}, told(report)
+
+
+@pytest.mark.parametrize("defect", [one for one in DEFECTS if one.settings], ids=lambda defect: defect.rule)
+async def test_a_server_with_other_limits_is_found_out(
+    defect: Defect, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with staged(tmp_path_factory.mktemp("limits"), **defect.settings) as live:
+        report = await checked(url_of(live, defect.revision), patience=PATIENCE)
+    assert broken(report) == {defect.rule, *defect.beside}, told(report)
+
+
+def test_every_rule_has_a_defect_that_breaks_it() -> None:
+    assert {rule.id for rule in RULES} == {defect.rule for defect in DEFECTS}
+    assert any(defect.revision == V1 for defect in DEFECTS)
