@@ -58,7 +58,7 @@ class Frame:
 
     def get(self, key: str) -> Any:
         """A value of the frame, None if it has none."""
-        return None if self.body is None else self.body.get(key)
+        return _value(self.body, key)
 
     @property
     def text(self) -> str:
@@ -96,6 +96,14 @@ class Frame:
         if self.body is None or "run_id" not in self.body:
             return None
         return self.parents[0] if self.parents else str(self.body["run_id"])
+
+
+def _value(body: Json | None, key: str) -> Any:
+    """A value; one that should be an id, and is a list or an object, as its JSON, so that ids can be looked up."""
+    value = None if body is None else body.get(key)
+    if key.endswith(("_uid", "_id")) and isinstance(value, list | dict):
+        return json.dumps(value)
+    return value
 
 
 def parsed(text: str) -> Json | None:
@@ -157,7 +165,8 @@ class Request:
         return None if self.body is None else self.body.get("action")
 
     def get(self, key: str) -> Any:
-        return None if self.body is None else self.body.get(key)
+        """A field of the request, None if it has none."""
+        return _value(self.body, key)
 
     def has(self, key: str) -> bool:
         """Whether it is there and says something; null and "" are neither there nor away (spec is silent)."""

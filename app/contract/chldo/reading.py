@@ -60,9 +60,10 @@ def frames_of(recording: Recording) -> list[Frame]:
 def connection_of(recording: Recording, revision: Revision) -> Connection:
     """One recording, read."""
     reading = _Reading(recording.tape.name, revision)
-    if all(frame.direction == "server" for frame in recording.tape.frames):
+    frames = recording.tape.frames
+    if frames and all(frame.direction == "server" for frame in frames):
         reading.asked(_guessed(frames_of(recording), revision))
-    for number, frame in enumerate(recording.tape.frames, 1):
+    for number, frame in enumerate(frames, 1):
         if frame.direction == "server":
             reading.heard(Frame.of(number, frame.at, frame.text, frame.data))
         else:

@@ -170,8 +170,8 @@ MEMORY_R6 = (
 )
 THINK = ("생각을 시작합니다.", "생각이 끝났습니다.")
 CHOICES = ("선택지 구성을 시작합니다.", "선택지 구성을 종료합니다.")
-NO_CREDIT = re.compile(r"현재 크레딧은 -?\d+ 입니다\. 크레딧이 100원 이상 필요합니다\.")
-LLM_ERROR = re.compile(r"Error code: \d{3} - .+", re.DOTALL)
+NO_CREDIT = re.compile(r"현재 크레딧은 -?[0-9]+ 입니다\. 크레딧이 100원 이상 필요합니다\.")
+LLM_ERROR = re.compile(r"Error code: [0-9]{3} - .+", re.DOTALL)
 
 KEY_UNKNOWN, KEY_UNUSABLE = "api_key is not exist", "api_key is not usable"
 RETURN_VOICE = "return_voice must be a number (0, 1, '0', or '1')"
@@ -205,11 +205,11 @@ CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{14}[AEIMQUYcgkosw048]=")  # 11 bytes 
 STREAM_UID = re.compile(r"[0-9A-Za-z]{25}")
 HOTWORD_UID = re.compile(r"[0-9a-f]{17}")
 RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-C_AT = re.compile(r"\d{10}(\.\d{1,6})?")
+C_AT = re.compile(r"[0-9]{10}(\.[0-9]{1,6})?")
 VOICE_URL = re.compile(
     r"https?://[^/?#]+(?:/[^?#]*)?/room_uid_voice/(?P<room>[^/?#]+)/(?P<name>[^/?#]+)\.mp3"
     # A tape shortens the signature, and says so with an ellipsis.
-    r"\?Expires=(?P<expires>\d+)&Signature=(?P<signature>[A-Za-z0-9~-]{341}[AQgw]__|[^&…]{0,8}…)&Key-Pair-Id=(?P<pair>[A-Z0-9]+)"
+    r"\?Expires=(?P<expires>[0-9]{1,12})&Signature=(?P<signature>[A-Za-z0-9~-]{341}[AQgw]__|[^&…]{0,8}…)&Key-Pair-Id=(?P<pair>[A-Z0-9]+)"
 )
 FRAME_LIMIT, MESSAGE_LIMIT = 32 * 1024, 128 * 1024
 TOO_BIG = 1009

@@ -36,7 +36,7 @@ _AFTER = (
     ("on_chain_end", 0, ()),
 )
 _TOKEN = ("on_chat_model_stream", 2, ("seq:step:1", "agent_llm"))
-_STEP = re.compile(r"graph:step:(\d+)")
+_STEP = re.compile(r"graph:step:([0-9]{1,9})")
 
 
 def _turns(seen: Evidence) -> Iterator[tuple[Exchange, list[Frame]]]:

@@ -16,6 +16,8 @@ from app.contract.chldo.words import C_AT, R3, R4, R5, R6, V1, VOICE_URL
 
 STEP = 0.024
 """Seconds of one frame of MPEG-2 Layer III at 24 kHz."""
+LONGEST = 86_400
+"""Seconds that no voice reaches."""
 LATE = 120
 """Seconds that making a voice may take, as far as its Expires tells."""
 REFUSED = ("unsigned", "altered", "extended")
@@ -154,7 +156,7 @@ def lengths_are_whole_steps(seen: Evidence) -> Sights:
         if "voice_length" not in (frame.body or {}):
             continue
         got = frame.get("voice_length")
-        number = isinstance(got, int | float) and not isinstance(got, bool) and got > 0
+        number = isinstance(got, int | float) and not isinstance(got, bool) and 0 < got < LONGEST
         steps = got / STEP if number else 0.5
         if number and isclose(steps, round(steps), abs_tol=1e-4):
             yield None
@@ -203,8 +205,8 @@ def voices_are_mpeg(seen: Evidence) -> Sights:
 def lengths_are_those_of_the_files(seen: Evidence) -> Sights:
     for exchange, frame, download in _fetched(seen, "plain"):
         told = frame.get("voice_length")
-        if download.status != 200 or not isinstance(told, int | float) or isinstance(told, bool):
-            continue
+        if download.status != 200 or not isinstance(told, int | float) or not 0 <= told < LONGEST:
+            continue  # another rule's
         try:
             found = read_mp3(download.body)
         except NotMp3:
