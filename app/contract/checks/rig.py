@@ -29,7 +29,8 @@ CLOSE_TIMEOUT: Final = 0.5
 LARGEST_FRAME: Final = 1024 * 1024
 LARGEST_DOWNLOAD: Final = 16 * 1024 * 1024
 MOST_FRAMES: Final = 20_000
-"""Frames of one socket after which it is given up."""
+"""Frames of one socket, and bytes of them, after which it is given up."""
+MOST_BYTES: Final = 64 * 1024 * 1024
 PATIENCE: Final = 4
 """Times the time-out that one wait may last while frames keep coming."""
 
@@ -172,13 +173,15 @@ class Line:
         return round(self.clock.monotonic() - self._opened, 6)
 
     async def _listen(self, socket: ClientConnection) -> None:
+        size = 0
         try:
             async for message in socket:
+                size += len(message)
                 text, data = (message, None) if isinstance(message, str) else (None, message)
                 self._frames.append(TapeFrame("server", self._now(), text, data))
                 self._news.set()
-                if len(self._frames) >= MOST_FRAMES:
-                    self.closed = (0, f"given up after {MOST_FRAMES} frames")
+                if len(self._frames) >= MOST_FRAMES or size >= MOST_BYTES:
+                    self.closed = (0, f"given up after {len(self._frames)} frames of {size} bytes")
                     await socket.close()
         except ConnectionClosed:
             pass  # told below, as every end is

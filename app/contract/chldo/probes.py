@@ -105,15 +105,16 @@ class _Probing:
 
     def _turns(self, group: asyncio.TaskGroup, hello: Line, room: str) -> None:
         plan, revision = self._plan, self._revision
-        if plan.wanted & set(_TURN_FEEDS):
-            group.create_task(self._again(hello, room))
         if plan.wants("concurrency") and not revision.flat:
             group.create_task(self._together())
         if plan.wants("greeting", "keys", "texts", "ids", "echo", "times", "voices") and revision.id >= R4:
             group.create_task(self._greetings())
+        if not plan.wanted & set(_TURN_FEEDS):
+            return
+        group.create_task(self._again(hello, room))
         for text in plan.say:
             group.create_task(self._said(text))
-        for key in plan.failing_keys:
+        for key in plan.failing_keys if "api_key" in revision.requires else ():
             group.create_task(self._failing(key))
 
     # -- one after the other ------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class _Probing:
         await line.send(_text({"action": "status"}))
         await line.until(FirstFrame())
         self._fenced = any(frame.kind == "status" for frame in frames_of(line.recording()))
-        if line.open and not self._address.flat:
+        if line.open and self._fenced and not self._address.flat:
             await line.send(_text({"action": "greeting"}))  # refused or forbidden: which of the two tells the revision
             await line.until(FirstFrame())
         return line, room
