@@ -1,4 +1,4 @@
-"""Keeps keys out of everything that is printed or written. PURE."""
+"""Makes texts of a server fit to be printed: keys are taken out, and what a terminal or a file cannot take. PURE."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from app.logs import redact
 
 MARK = "[key]"
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
 
 def redactor(secrets: Iterable[str]) -> Redact:
-    """Takes these secrets out of a text, however they are spelt in it, and whatever else looks like one."""
+    """Takes these secrets out of a text, however they are spelt in it, and whatever else looks like one.
+
+    Control characters, which could steer a terminal, are shown as `\\x1b`; halves of surrogate pairs, which have no
+    UTF-8, as the replacement character.
+    """
     spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
     longest_first = sorted(spellings, key=len, reverse=True)
 
     def without(text: str) -> str:
         for spelling in longest_first:
             text = text.replace(spelling, MARK)
-        return redact(text)
+        return redact(text).translate(_CONTROLS).encode("utf-8", "replace").decode()
 
     return without
 
