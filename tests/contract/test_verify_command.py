@@ -119,7 +119,7 @@ def test_the_list_names_every_rule() -> None:
     assert len(verify("--list", "--only", "keys").stdout.splitlines()) == sum(rule.group == "keys" for rule in RULES)
 
 
-def test_a_report_can_be_piped_into_what_stops_reading() -> None:
+def test_as_a_program_its_exit_code_and_streams_are_those_of_the_process() -> None:
     """Run as a program, once: the exit code and the two streams are the process's own."""
     made = subprocess.run(
         [sys.executable, "-m", "app.cli", "verify", "--tape", str(FOLDER), "--json", "-"],

@@ -174,13 +174,15 @@ class _Reading:
         known = self._owners.get(owner) if owner else None
         if known is not None and known.over and frame.kind == "START":
             known = None  # a new turn with an old uid
-        turn = known or self._begun(frame) or self._likely()
+        turn = known or self._begun(frame)
+        if turn is None:
+            turn = self._likely()
+            if len(self._open) > 1 and not self._revision.flat:
+                for one in self._open:
+                    one.tangled = True
         if turn is None:
             self._stray(frame)
             return
-        if known is None and len(self._open) > 1 and frame.kind != "START" and not self._revision.flat:
-            for one in self._open:
-                one.tangled = True
         if owner is not None and (owner not in self._owners or frame.kind == "START"):
             self._owners[owner] = turn
         turn.frames.append(frame)
