@@ -1,1 +1,3 @@
-"""What the wire promises, written down from the program itself. Nothing that serves a turn imports this."""
+"""What the wires promise: written down from the program itself (`wiredocs`, `schema`), and checked in any server
+(`checks`, with a package of rules for each wire). Nothing that serves a turn imports this.
+"""

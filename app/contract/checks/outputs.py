@@ -50,7 +50,7 @@ def _lines(report: Report) -> Iterator[str]:
 def summary(report: Report) -> str:
     """One line with the counts."""
     counts = report.counts
-    asked = f"; {report.turns} turns and greetings asked for" if report.mode == "active" else ""
+    asked = f"; turns and greetings asked for: {report.turns}" if report.mode == "active" else ""
     told = f"{counts.passed} rules kept, {counts.failed} broken, {counts.skipped} skipped"
     return f"{told}; {counts.findings} findings{asked}; {report.seconds:.1f} s"
 

@@ -167,7 +167,8 @@ class Line:
 
     def recording(self) -> Recording:
         """What was said so far."""
-        return Recording(Tape(self.name, self.url, tuple(self._frames), self.closed), dict(self._marks), watched=True)
+        tape = Tape(name=self.name, url=self.url, frames=tuple(self._frames), close=self.closed)
+        return Recording(tape, dict(self._marks), watched=True)
 
     def _now(self) -> float:
         return round(self.clock.monotonic() - self._opened, 6)

@@ -45,4 +45,4 @@ def _transcript(file: Path) -> Tape | None:
     frames = [TapeFrame("server", 0.0, line, None) for line in lines]
     if asked.exists():
         frames.insert(0, TapeFrame("client", 0.0, asked.read_text(encoding="utf-8"), None))
-    return Tape(file.stem, "", tuple(frames), None)
+    return Tape(name=file.stem, url="", frames=tuple(frames), close=None)

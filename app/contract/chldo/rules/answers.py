@@ -11,8 +11,8 @@ from app.contract.chldo.reading import Evidence
 from app.contract.chldo.rules.sights import breach, listed, shown
 from app.contract.chldo.words import KEY_UNKNOWN, KEY_UNUSABLE, R1, R2, R3, R4, RETURN_VOICE, keys_of
 
-_ORDINARY = (1000, 1001, 1005)
-"""Closes that say nothing about the message before them."""
+_ORDINARY = (1000, 1001, 1005, 1006)
+"""Closes of a tape that say nothing about the message before them: either side may just have left."""
 
 
 LARGE = frozenset({"one-frame", "fragments"})
