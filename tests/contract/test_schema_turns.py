@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Frames:
     root = Path(__file__).parents[2]
     listing.write_text(f'{{"graphs": {{"arithmetic": "{root}/graphs/arithmetic.py:graph"}}}}', encoding="utf-8")
     fixtures = write_fixtures(folder / "fixtures", replies=REPLIES, space=SPACE)
-    settings = {"voice": {"engine": "tone", "workers": 1}, "agent": {"graphs": listing}}
+    settings: dict[str, Any] = {"voice": {"engine": "tone", "workers": 1}, "agent": {"graphs": listing}}
     with LiveServer(folder / "data", fixtures=fixtures, **settings) as server:
         return {revision: asyncio.run(everything(server, revision)) for revision in REVISIONS}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 from app.contract.checks.report import Redact
-from app.logs import redact
+from app.redaction import redact
 
 MARK = "[key]"
 
