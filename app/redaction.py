@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+SHORTENED = "…"
+"""Stands for what was left out."""
+
 _SECRETS = (
     (re.compile(r"\b([0-9a-f]{4})[0-9a-f]{18}\b"), r"\1…"),  # a chldo api_key: 22 hexadecimal digits
     (re.compile(r"\b(sk-[A-Za-z0-9]{2})[A-Za-z0-9_-]{6,}"), r"\1…"),

@@ -106,15 +106,15 @@ class WorldClock:
     def __init__(self, *, virtual: bool = False, start: float | None = None) -> None:
         self.virtual = virtual
         self.frozen = False
+        self._start = VIRTUAL_START if virtual and start is None else start
         self._advanced = 0.0
         """Seconds put on top of the machine's monotonic time, or all there is of a virtual one."""
         self._still: float | None = 0.0 if virtual else None
         """Where the machine's monotonic time stood when this clock stopped following it; None while it follows."""
         self._sleepers: set[_Sleeper] = set()
-        self._shift = 0.0 if virtual else _EPOCH
-        """Seconds from the monotonic time to the wall clock."""
-        if virtual or start is not None:
-            self.set(VIRTUAL_START if start is None else start)
+        self._set_to = self._set_at = 0.0
+        """What the wall clock showed at a moment of the monotonic time."""
+        self._begin()
 
     @property
     def flows(self) -> bool:
@@ -122,7 +122,7 @@ class WorldClock:
         return not (self.virtual or self.frozen)
 
     def time(self) -> float:
-        return self.monotonic() + self._shift
+        return self._set_to + (self.monotonic() - self._set_at)
 
     def monotonic(self) -> float:
         if self._still is None:
@@ -179,7 +179,20 @@ class WorldClock:
 
     def set(self, instant: float) -> None:
         """Sets the wall clock, in epoch seconds, either way; pauses under way are not touched."""
-        self._shift += instant - self.time()
+        self._set_to, self._set_at = instant, self.monotonic()
+
+    def restart(self) -> None:
+        """Runs again from where it started: a virtual clock from its beginning, any other as if nobody had touched it.
+        Monotonic time goes on, pauses under way are not touched.
+        """
+        self.run()
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._start is not None:
+            self.set(self._start)
+        else:
+            self._set_to, self._set_at = _EPOCH, self._advanced
 
     def _arm(self, sleeper: _Sleeper) -> None:
         if self.flows:
@@ -336,8 +349,8 @@ class World:
         return known.turns
 
     def forget(self, wire: str | None = None, room: str | None = None) -> None:
-        """Begins anew for one room, or for all: the same script gives the same frames again."""
-        for key in [key for key in self._rooms if (wire, room) in ((None, None), (None, key[1]), key)]:
+        """Begins anew for one room, for all of a wire or for all: the same script gives the same frames again."""
+        for key in [key for key in self._rooms if wire in (None, key[0]) and room in (None, key[1])]:
             del self._rooms[key]
 
     def _room(self, wire: str, room: str) -> _Room:

@@ -103,10 +103,19 @@ def read_document(path: Path, file: str, *, loader: Any = _LOADER) -> tuple[Node
 
     `loader` is the YAML scanner: libyaml's where PyYAML has it, else PyYAML's own, which is slower.
     """
-    tree = _Tree(_JSON_FRACTION if path.suffix == ".json" else _FRACTION)
+    try:
+        data = _read(path)
+    except _Broken as broken:
+        return None, [Problem(file, broken.line, "file", broken.expected, broken.found)]
+    return read_data(data, file, json=path.suffix == ".json", loader=loader)
+
+
+def read_data(data: bytes, file: str, *, json: bool, loader: Any = _LOADER) -> tuple[Node | None, list[Problem]]:
+    """As `read_document`, for what such a file holds. `json`: it is JSON, not YAML."""
+    tree = _Tree(_JSON_FRACTION if json else _FRACTION)
     text = ""
     try:
-        text = _read(path)
+        text = _decoded(data, json=json)
         root = tree.grow(yaml.parse(text, Loader=loader))
     except _Broken as broken:
         return None, [Problem(file, broken.line, "file", broken.expected, broken.found)]
@@ -125,15 +134,19 @@ class _Broken(Exception):
         self.line, self.expected, self.found = line, expected, found
 
 
-def _read(path: Path) -> str:
-    """The file's text, ready for a YAML scanner. Raises `_Broken`."""
+def _read(path: Path) -> bytes:
+    """What the file holds. Raises `_Broken`."""
     try:
         if not path.is_file():
             raise _Broken(1, "a readable file", "something else" if path.exists() else "nothing")
         with path.open("rb") as stream:
-            data = stream.read(LARGEST_FILE + 1)
+            return stream.read(LARGEST_FILE + 1)
     except OSError as error:
         raise _Broken(1, "a readable file", error.strerror or type(error).__name__) from None
+
+
+def _decoded(data: bytes, *, json: bool) -> str:
+    """The text, ready for a YAML scanner. Raises `_Broken`."""
     if len(data) > LARGEST_FILE:
         raise _Broken(1, f"at most {LARGEST_FILE} bytes", "more")
     try:
@@ -141,7 +154,7 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise _Broken(line, "UTF-8 text", f"byte 0x{error.object[error.start]:02x}") from None
-    if path.suffix == ".json":
+    if json:
         # JSON may indent by tabs, writes an emoji as two escapes and has no other line breaks than \r and \n.
         text = _PAIR.sub(_join_pair, text).replace("\t", " ")
         text = _JSON_ONLY.sub(lambda stray: f"\\u{ord(stray.group()):04x}", text)

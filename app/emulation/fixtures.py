@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from app.emulation.conditions import TEXT_KEYS, Condition, Exact, text_condition
 from app.emulation.documents import Problem, read_document
@@ -31,8 +31,6 @@ from app.emulation.replies import (
 )
 from app.emulation.report import FixtureError, Item, Report, either
 from app.spaces.models import ApiKey, Space, SpaceSeed
-
-T = TypeVar("T")
 
 __all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "is_reply_file", "load_fixtures"]
 
@@ -141,32 +139,59 @@ def _spaces(folder: Path, report: Report, strict: set[str]) -> tuple[SpaceSeed, 
 
 def _space(item: Item, seen: dict[tuple[str, str], Item], strict: set[str]) -> SpaceSeed:
     fields = item.fields(KEYS["space"], required=("uid",))
-
-    def read(name: str, default: T, reader: Callable[[Item], T]) -> T:
-        return reader(fields[name]) if name in fields else default
-
-    uid = read("uid", "?", lambda field: _once("uid", field, field.text("1 to 64 of A-Z a-z 0-9 _ . -", _NAME), seen))
-    space = Space(
-        uid=uid,
-        org_id=read("org_id", f"org_{uid}", lambda field: _once("org_id", field, field.one_line(), seen)),
-        name=read("name", uid, Item.one_line),
-        credit=read("credit", 1_000_000, lambda field: field.whole(0, LARGEST_WHOLE)),
-        credit_per_turn=read("credit_per_turn", 0, lambda field: field.whole(0, LARGEST_WHOLE)),
-        return_voice=read("return_voice", 0, lambda field: field.whole(0, 1)),
-        sentence_mode=read("sentence_mode", True, Item.flag),
-        language=read("language", "ko", Item.one_line),
-        model=read("model", "scripted", Item.one_line),
-        graph=read("graph", "companion", Item.one_line),
-        prompt=read("prompt", "", Item.any_text),
-        default=read("default", False, Item.flag),
-        greetings=read("greetings", (), read_greetings),
-        scenes=read("scenes", (), read_scenes),
-        memories=read("memories", (), lambda field: read_memories(field, uid)),
-    )
-    if read("strict", False, Item.flag):
+    values = read_space(fields, seen)
+    uid = values.setdefault("uid", "?")
+    if values.pop("strict", False):
         strict.add(uid)
-    listed = fields["api_keys"].items() if "api_keys" in fields else []
-    return SpaceSeed(space=space, keys=tuple(_api_key(key, seen) for key in listed))
+    keys = values.pop("api_keys", ())
+    return SpaceSeed(space=Space(**{**space_defaults(uid), **values}), keys=keys)
+
+
+def space_defaults(uid: str) -> dict[str, Any]:
+    """What holds for a space that says no more than its uid, by the names of `Space`."""
+    return {
+        "uid": uid,
+        "org_id": f"org_{uid}",
+        "name": uid,
+        "credit": 1_000_000,
+        "credit_per_turn": 0,
+        "return_voice": 0,
+        "sentence_mode": True,
+        "language": "ko",
+        "model": "scripted",
+        "graph": "companion",
+        "prompt": "",
+        "default": False,
+    }
+
+
+def read_space(fields: Mapping[str, Item], seen: dict[tuple[str, str], Item], uid: str = "?") -> dict[str, Any]:
+    """What the fields of a space say, by the names of `Space`; and `api_keys` and `strict`, if they are given.
+
+    `seen`: what may be there once only, and where it was first. `uid` is the space's, if no field says it.
+    """
+    found: dict[str, Any] = {}
+
+    def read(name: str, reader: Callable[[Item], object]) -> None:
+        if name in fields:
+            found[name] = reader(fields[name])
+
+    read("uid", lambda field: _once("uid", field, field.text("1 to 64 of A-Z a-z 0-9 _ . -", _NAME), seen))
+    uid = found.get("uid", uid)
+    read("org_id", lambda field: _once("org_id", field, field.one_line(), seen))
+    for name in ("name", "language", "model", "graph"):
+        read(name, Item.one_line)
+    for name in ("credit", "credit_per_turn"):
+        read(name, lambda field: field.whole(0, LARGEST_WHOLE))
+    read("return_voice", lambda field: field.whole(0, 1))
+    for name in ("sentence_mode", "default", "strict"):
+        read(name, Item.flag)
+    read("prompt", Item.any_text)
+    read("greetings", read_greetings)
+    read("scenes", read_scenes)
+    read("memories", lambda field: read_memories(field, uid))
+    read("api_keys", lambda field: tuple(_api_key(key, seen) for key in field.items()))
+    return found
 
 
 def _api_key(item: Item, seen: dict[tuple[str, str], Item]) -> ApiKey:
@@ -204,16 +229,17 @@ def _replies(folder: Path, report: Report) -> tuple[list[Entry], list[Reply]]:
         if document is None:
             continue
         fields = document.fields(KEYS["reply file"])
-        pace = _pace(fields["pace"]) if "pace" in fields else None
+        pace = read_pace(fields["pace"]) if "pace" in fields else None
         if "replies" in fields:
-            entries.extend(_entry(item, pace) for item in fields["replies"].items(anew=True))
+            entries.extend(read_reply(item, pace) for item in fields["replies"].items(anew=True))
         if "default" in fields:
             item = fields["default"]
             defaults.append(_answer(item, item.fields(KEYS["default"]), pace))
     return entries, defaults
 
 
-def _entry(item: Item, pace: Pace | None) -> Entry:
+def read_reply(item: Item, pace: Pace | None = None) -> Entry:
+    """An entry of a reply file. `pace`: the file's, for one that does not say."""
     fields = item.fields(KEYS["reply"], required=("when",))
     when: dict[str, Condition] = {}
     if "when" in fields:
@@ -259,7 +285,7 @@ def _answer(item: Item, fields: dict[str, Item], pace: Pace | None) -> Reply:
     return Reply(
         text=text,
         tokens=tokens,
-        pace=_pace(fields["pace"]) if "pace" in fields else pace,
+        pace=read_pace(fields["pace"]) if "pace" in fields else pace,
         error=error,
         choices=choices,
         tool_calls=tool_calls,
@@ -285,7 +311,8 @@ def _error(item: Item) -> ReplyError:
     return ReplyError(status, fields["body"].json() if "body" in fields else None)
 
 
-def _pace(item: Item) -> Pace:
+def read_pace(item: Item) -> Pace:
+    """How fast a reply comes."""
     fields = item.fields(KEYS["pace"])
     first = fields["first"].number(0, SLOWEST_FIRST) if "first" in fields else 0.0
     per_second = fields["per_second"].number(0, FASTEST) if "per_second" in fields else 0.0

@@ -16,7 +16,7 @@ from typing import Any, cast
 import orjson
 
 from app.emulation.determinism import Clock, machine_monotonic
-from app.redaction import redact, redacted
+from app.redaction import SHORTENED, redact, redacted
 
 KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control")
 """What an entry can be: a socket opened, refused or closed, a frame from or to the client, an HTTP call, which reply
@@ -28,6 +28,9 @@ MOST_FOLLOWERS = 64
 
 BACKLOG = 2_000
 """Entries that a live feed may be behind; then it skips and says how many."""
+
+SLICE = 200
+"""Entries that are looked at before others get their turn."""
 
 OVERHEAD = 200
 """Bytes that an entry takes beside its text."""
@@ -87,15 +90,24 @@ class Entry:
             told["type"] = self.type
             told["bytes"] = len(self.text.encode("utf-8", "surrogatepass"))
             told["text"] = redact(self.text)
-        if self.detail is not None:
-            told.update(redacted(self.detail() if callable(self.detail) else self.detail))
+        detail = self.shown_detail
+        return told if detail is None else {**told, **detail}
+
+    @property
+    def shown_detail(self) -> dict[str, Any] | None:
+        """The details, redacted; None where there are none."""
+        if self.detail is None:
+            return None
+        told: dict[str, Any] = redacted(self.detail() if callable(self.detail) else self.detail)
         return told
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which entries are meant: those for which all that is given holds. `text` is searched in the redacted text and
-    details; `after` is a `seq`.
+    """Which entries are meant: those for which all that is given holds. `after` is a `seq`.
+
+    `text` is searched in what is shown of an entry: the frame as it went over the wire, the same with its `\\u` escapes
+    read, and the details.
     """
 
     kind: frozenset[str] = frozenset()
@@ -117,13 +129,21 @@ class Query:
             and (self.wire is None or entry.wire == self.wire)
             and (self.turn is None or entry.turn == self.turn)
             and (self.type is None or entry.type == self.type)
-            and (self.text is None or self.text in orjson.dumps(_searched(entry)).decode())
+            and (self.text is None or _says(entry, self.text))
         )
 
 
-def _searched(entry: Entry) -> Any:
-    told = entry.plain()
-    return {key: value for key, value in told.items() if key not in ("seq", "at", "mono", "bytes")}
+def _says(entry: Entry, wanted: str) -> bool:
+    """Whether what is shown of an entry has a text in it."""
+    text = entry.text
+    if text is not None:
+        # What is redacted only gets shorter: most entries need no more than this look.
+        if (wanted in text or SHORTENED in wanted) and wanted in redact(text):
+            return True
+        if "\\u" in text and (body := entry.body) is not None and wanted in redact(orjson.dumps(body).decode()):
+            return True
+    detail = entry.shown_detail
+    return detail is not None and wanted in orjson.dumps(detail, default=str).decode()
 
 
 class Feed:
@@ -133,6 +153,8 @@ class Feed:
         self._query = query
         self._entries: deque[Entry] = deque()
         self._news = asyncio.Event()
+        self.ended = False
+        """Nothing more comes."""
         self.skipped = 0
 
     def offer(self, entry: Entry) -> None:
@@ -143,15 +165,21 @@ class Feed:
         self._entries.append(entry)
         self._news.set()
 
-    async def next(self) -> list[Entry]:
-        """The entries that have come, at least one that the query means."""
-        while True:
-            await self._news.wait()
+    def end(self) -> None:
+        """Called by the journal when it is closed."""
+        self.ended = True
+        self._news.set()
+
+    async def news(self) -> None:
+        """Returns when something has been written, or nothing more comes."""
+        await self._news.wait()
+
+    async def take(self) -> list[Entry]:
+        """What has come since the last call, as far as the query means it. See it through: what is taken is gone."""
+        if not self.ended:
             self._news.clear()
-            taken, self._entries = self._entries, deque()
-            found = [entry for entry in taken if self._query.holds(entry)]
-            if found:
-                return found
+        taken, self._entries = self._entries, deque()
+        return await _calmly(self._query, taken, None)
 
 
 class TooManyFollowers(Exception):
@@ -173,6 +201,7 @@ class Journal:
         self._feeds: set[Feed] = set()
         self.readers: dict[str, Reader] = {}
         """What each wire calls its frames."""
+        self._closed = False
         self.sinks: list[Callable[[Entry], None]] = []
         self.last = 0
         """`seq` of the newest entry, also after `clear`."""
@@ -238,6 +267,18 @@ class Journal:
             return found[::-1]
         return list(_some(query, map(self._entry, self._entries), limit))
 
+    async def search(self, query: Query, *, limit: int | None = None, newest: bool = False) -> list[Entry]:
+        """As `find`, of the entries that there are now; others get their turn while many are looked at."""
+        entries = tuple(self._entries)
+        found = await _calmly(query, map(self._entry, reversed(entries) if newest else entries), limit)
+        return found[::-1] if newest else found
+
+    def close(self) -> None:
+        """The server stops: feeds and waits end. Entries are still written."""
+        self._closed = True
+        for feed in self._feeds:
+            feed.end()
+
     def clear(self) -> int:
         """Forgets all entries; `seq` counts on. How many there were."""
         gone = len(self._entries)
@@ -251,6 +292,8 @@ class Journal:
         if len(self._feeds) >= MOST_FOLLOWERS:
             raise TooManyFollowers(f"at most {MOST_FOLLOWERS} feeds and waits at a time")
         feed = Feed(query)
+        if self._closed:
+            feed.end()
         self._feeds.add(feed)
         try:
             yield feed
@@ -258,19 +301,40 @@ class Journal:
             self._feeds.discard(feed)
 
     async def wait(self, query: Query, *, count: int, seconds: float) -> list[Entry]:
-        """The first `count` entries that are meant, those already written included; fewer if so many `seconds` pass.
+        """The first `count` entries that are meant, those already written included; fewer if so many `seconds` pass, or
+        if the journal is closed.
 
         Raises `TooManyFollowers`.
         """
+        deadline = asyncio.get_running_loop().time() + seconds
         with self.follow(query) as feed:
-            found = self.find(query, limit=count)
-            try:
-                async with asyncio.timeout(seconds):
-                    while len(found) < count:
-                        found += await feed.next()
-            except TimeoutError:
-                return found
+            found = await self.search(query, limit=count)
+            while len(found) < count and not feed.ended:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await feed.news()
+                except TimeoutError:
+                    break
+                found += await feed.take()
         return found[:count]
+
+    def missed_after(self, seq: int) -> int:
+        """How many entries newer than `seq` are no longer here."""
+        oldest = self._entries[0][0] if self._entries else self.last + 1
+        return max(0, oldest - 1 - seq)
+
+
+async def _calmly(query: Query, entries: Iterable[Entry], limit: int | None) -> list[Entry]:
+    """The first `limit` that are meant, with pauses in which others get their turn."""
+    found: list[Entry] = []
+    for number, entry in enumerate(entries, 1):
+        if limit is not None and len(found) >= limit:
+            break
+        if query.holds(entry):
+            found.append(entry)
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 def _some(query: Query, entries: Iterable[Entry], limit: int | None) -> Iterator[Entry]:

@@ -42,6 +42,11 @@ CLOSE_PATIENCE = 5.0
 """Seconds for a close frame to be taken."""
 
 
+def may_close_with(code: int) -> bool:
+    """Whether a close frame may carry this code (RFC 6455 section 7.4, and the codes registered since)."""
+    return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
+
+
 def never_last(body: Mapping[str, Any]) -> bool:
     """A turn that has no last frame."""
     return False
@@ -73,13 +78,13 @@ class Line:
         self.strand = strand
         self.opened = strand.clock.time()
         self.received = self.sent = 0
+        self.accepted = False
         self.closed: tuple[int, str] | None = None
         self._reader = reader
         self._send = send
         self._occasion = Occasion(wire=wire, room=room, user=user)
         self._dice = Dice(strand.ids)
         self._exchanges = 0
-        self._accepted = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._client = Presence(receive, self._heard)
         self._rules = lines.faults
@@ -151,7 +156,7 @@ class Line:
         kind = event["type"]
         if kind == "websocket.accept":
             await self._send(event)
-            self._accepted = True
+            self.accepted = True
             self._faults.plan()
             return
         if kind == "websocket.close":
@@ -173,12 +178,14 @@ class Line:
     # -- what the control plane uses -----------------------------------------------------------------------------------
 
     async def push(self, text: str) -> None:
-        """Sends a frame that no request asked for. OSError if the socket is gone."""
+        """Sends a frame that no request asked for. OSError if the socket is not open."""
+        self._must_be_open()
         self._write("control", detail={"action": "push"})
         await self._out(text, None)
 
     async def close(self, code: int, reason: str, by: str = "control") -> None:
-        """Closes the socket from outside its wire, which then hears that it is closed. OSError if it is gone."""
+        """Closes the socket from outside its wire, which then hears that it is closed. OSError if it is not open."""
+        self._must_be_open()
         try:
             async with asyncio.timeout(CLOSE_PATIENCE):
                 await self._release()
@@ -186,6 +193,10 @@ class Line:
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except (RuntimeError, TimeoutError) as error:
             raise LineGone(f"the connection {self.id} is closing already") from error
+
+    def _must_be_open(self) -> None:
+        if not self.accepted or self.closed is not None:
+            raise LineGone(f"the connection {self.id} is not open")
 
     def plain(self) -> dict[str, Any]:
         """The line for people and programs."""
@@ -203,7 +214,7 @@ class Line:
 
     def plan(self) -> None:
         """The rules have changed: those that break connections may concern this one."""
-        if self._accepted and self.closed is None:
+        if self.accepted and self.closed is None:
             self._faults.plan()
             if self._frame_faults.holds and not self._rules.on_frames:
                 self._start(self._release)

@@ -7,7 +7,8 @@ Hangul typed as jamo and as syllables is the same. PURE: no I/O, no clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_COMPARED = 5_000
 """Entries that an explanation looks at: it is made while others wait for the loop."""
+
+MOST_ADDED = 10_000
+"""Replies that may be added while the program runs."""
 
 VARIABLES = ("msg", "visitor_name", "turn")
 _VARIABLE = re.compile(r"\{\{([^{}|]*)(?:\|([^{}]*))?\}\}")
@@ -204,6 +208,17 @@ class ReplyBook:
                 del rest["msg"]
             shelf.append((number, tuple(sorted(rest.items(), key=lambda condition: _COST[type(condition[1])]))))
         self._names = tuple(names)
+        self._own = self.entries
+        self._front: ReplyBook | None = None
+        self._decided: Mapping[str, bool] = {}
+
+    def behind(self, front: Iterable[Entry], strict: Mapping[str, bool]) -> ReplyBook:
+        """This book with other entries before its own, and whether spaces are strict as `strict` decides."""
+        both = copy(self)
+        both._front = ReplyBook(front)
+        both._decided = dict(strict)
+        both.entries = both._front.entries + self._own
+        return both
 
     def match(self, ask: ReplyAsk) -> Reply:
         """The reply of the first entry that holds for `ask`, else the default, with its variables filled in."""
@@ -219,7 +234,7 @@ class ReplyBook:
 
     def is_strict(self, space: str) -> bool:
         """Whether only entries answer in a space."""
-        return self._all_strict or space in self._strict
+        return self._all_strict or self._decided.get(space, space in self._strict)
 
     def explain(self, ask: ReplyAsk, nearest: int = 3) -> Explanation:
         """Which entry answers `ask`, or what the `nearest` entries lacked: fewest failed conditions first, then the
@@ -243,20 +258,111 @@ class ReplyBook:
         return Explanation(ask.msg, source, False, tuple(misses))
 
     def _facts(self, ask: ReplyAsk) -> dict[str, str | int | None]:
-        return {name: _composed(getattr(ask, name)) for name in self._names}
+        facts = {} if self._front is None else self._front._facts(ask)
+        return {**facts, **{name: _composed(getattr(ask, name)) for name in self._names}}
 
     def _find(self, facts: dict[str, str | int | None]) -> Entry | None:
-        end = len(self.entries)
+        if self._front is not None and (found := self._front._find(facts)) is not None:
+            return found
+        end = len(self._own)
         first = _first(self._by_msg.get(facts["msg"], ()), facts, end)
         first = _first(self._others, facts, first)
-        return self.entries[first] if first < end else None
+        return self._own[first] if first < end else None
+
+
+class TooManyReplies(ValueError):
+    """More replies than can be added while the program runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedReply:
+    """A reply added while the program runs: its id, the entry, and the JSON that asked for it."""
+
+    id: str
+    entry: Entry
+    written: Mapping[str, Json]
 
 
 class LiveBook:
-    """The book in force. Whoever reads files again puts the new one here; who has taken the old one keeps it."""
+    """The book in force: what was added while the program runs, the last first, before what the files say.
+
+    Whoever has taken `current` keeps that book to the end of a turn.
+    """
 
     def __init__(self, book: ReplyBook) -> None:
+        self._files = book
+        self._added: dict[str, AddedReply] = {}
+        self._made = 0
+        self._strict: dict[str, bool] = {}
         self.current = book
+
+    @property
+    def files(self) -> ReplyBook:
+        """What the files say; may be set, and what was added stays."""
+        return self._files
+
+    @files.setter
+    def files(self, book: ReplyBook) -> None:
+        self._files = book
+        self._settle()
+
+    @property
+    def added(self) -> tuple[AddedReply, ...]:
+        """What was added, in the order in which it is asked."""
+        return tuple(self._added.values())
+
+    @property
+    def decided(self) -> Mapping[str, bool]:
+        """Which spaces are strict, or not, whatever the files say."""
+        return self._strict
+
+    def add(self, entries: Iterable[tuple[Entry, Mapping[str, Json]]]) -> list[AddedReply]:
+        """Puts entries (and the JSON they were read from) before all others: those of the files, and those that were
+        added earlier. All or none. Raises `TooManyReplies`.
+        """
+        new = list(entries)
+        if len(self._added) + len(new) > MOST_ADDED:
+            raise TooManyReplies(f"at most {MOST_ADDED} replies can be added")
+        made: list[AddedReply] = []
+        for entry, written in new:
+            self._made += 1
+            uid = f"r{self._made}"
+            reply = replace(entry.reply, source=f"control:{uid}")
+            made.append(AddedReply(uid, replace(entry, reply=reply), written))
+        self._added = {**{one.id: one for one in made}, **self._added}
+        self._settle()
+        return made
+
+    def remove(self, uid: str) -> bool:
+        """Takes one that was added away; whether it was there."""
+        gone = self._added.pop(uid, None) is not None
+        if gone:
+            self._settle()
+        return gone
+
+    def clear(self) -> int:
+        """Takes all that were added away; how many they were."""
+        gone = len(self._added)
+        self._added.clear()
+        self._settle()
+        return gone
+
+    def decide(self, space: str, strict: bool | None) -> None:
+        """Whether only entries answer in a space, whatever the files say; None: the files say it again."""
+        if strict is None:
+            self._strict.pop(space, None)
+        else:
+            self._strict[space] = strict
+        self._settle()
+
+    def forget_decisions(self) -> None:
+        """The files say again which spaces are strict."""
+        self._strict.clear()
+        self._settle()
+
+    def _settle(self) -> None:
+        front = [one.entry for one in self._added.values()]
+        self.current = self._files.behind(front, self._strict) if front or self._strict else self._files
 
 
 def _first(shelf: Iterable[tuple[int, Rest]], facts: dict[str, str | int | None], before: int) -> int:

@@ -135,18 +135,26 @@ class LiveFixtures:
         faults: Faults,
         accept: Callable[[Fixtures], Awaitable[None]],
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._strict = strict
         self._book = book
         self._faults = faults
         self._accept = accept
+        self.changing = asyncio.Lock()
+        """Held while the files are taken over."""
+        self.current = Fixtures((), book.files)
+        """What is in force."""
         self.problem = ""
         """What is wrong with the files as they are now, a line a problem; "" if they are in force."""
 
     async def reload(self) -> bool:
         """Whether the files are in force now. What is wrong with them is in the log, and the old ones stay."""
+        async with self.changing:
+            return await self._reload()
+
+    async def _reload(self) -> bool:
         try:
-            fixtures = await asyncio.to_thread(load_fixtures, self._folder, strict=self._strict)
+            fixtures = await asyncio.to_thread(load_fixtures, self.folder, strict=self._strict)
         except FixtureError as error:
             self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay:")
@@ -160,25 +168,31 @@ class LiveFixtures:
             log.error("the changed fixtures are not taken over, the old ones stay: %s", error)
             return False
         self.problem = ""
-        self._book.current = fixtures.replies
+        self._book.files = fixtures.replies
         self.take_faults(fixtures)
         log.info("fixtures read again: %d spaces, %d replies", len(fixtures.spaces), len(fixtures.replies.entries))
         return True
 
     def take_faults(self, fixtures: Fixtures) -> None:
         """Puts the faults and profiles of the files in place of those that were; what else is in force stays."""
+        self.current = fixtures
         self._faults.take(fixtures.faults, fixtures.profiles)
 
 
-def digest(folder: Path) -> bytes:
-    """What the fixture files of a folder hold, in 16 bytes. Blocks; raises nothing for what cannot be read."""
+def fixture_files(folder: Path) -> list[str]:
+    """The files of a folder that are read, relative to it, whether or not they can be. Blocks."""
     names = [Path("spaces.yaml"), Path(FAULTS)]
     with suppress(OSError):
         names += [Path(PROFILES, path.name) for path in profile_files(folder)]
     with suppress(OSError):
         names += sorted(Path("replies", path.name) for path in (folder / "replies").iterdir() if is_reply_file(path))
+    return [str(name) for name in names]
+
+
+def digest(folder: Path) -> bytes:
+    """What the fixture files of a folder hold, in 16 bytes. Blocks; raises nothing for what cannot be read."""
     total = blake2b(digest_size=16)
-    for name in names:
+    for name in fixture_files(folder):
         content = b"nothing that can be read"
         with suppress(OSError):
             path = folder / name

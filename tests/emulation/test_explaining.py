@@ -104,7 +104,7 @@ async def test_a_model_keeps_the_book_it_was_opened_with() -> None:
     live = LiveBook(old)
     made = models(live)
     opened, ask = made.open("scripted", None, ReplyAsk("x")), [HumanMessage("x")]
-    live.current = ReplyBook((), Reply(text="new"))
+    live.files = ReplyBook((), Reply(text="new"))
     assert (await opened.ainvoke(ask)).text == "old"
     assert (await made.open("scripted", None, ReplyAsk("x")).ainvoke(ask)).text == "new"
     assert (await made.open("scripted", None, ReplyAsk("x"), old).ainvoke(ask)).text == "old"

@@ -218,7 +218,13 @@ class Faults:
 
     def clear(self, origin: str | None = None) -> int:
         """Takes all out of force, or those of one origin (`control`, `fixtures`, `profile:NAME`). How many."""
-        gone = [uid for uid, live in self._rules.items() if origin is None or _is_of(live, origin)]
+        return self._drop([uid for uid, live in self._rules.items() if origin is None or _is_of(live, origin)], origin)
+
+    def keep(self, origin: str) -> int:
+        """Takes all out of force but those of one origin. How many."""
+        return self._drop([uid for uid, live in self._rules.items() if not _is_of(live, origin)], None)
+
+    def _drop(self, gone: list[str], origin: str | None) -> int:
         for uid in gone:
             del self._rules[uid]
         self._used = {name for name in self._used if origin not in (None, PROFILE + name)}

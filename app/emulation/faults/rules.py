@@ -95,12 +95,14 @@ def _written(condition: Condition) -> Json:
     return {"contains": condition.part}
 
 
-def read_rules(item: Item) -> tuple[Rule, ...]:
-    """The rules of a list; what is wrong with them goes into the item's report."""
+def read_rules(item: Item, *, anew: bool = True) -> tuple[Rule, ...]:
+    """The rules of a list; what is wrong with them goes into the item's report, named from the rule on, or (not
+    `anew`) from the outermost key on.
+    """
     if isinstance(item.node.value, list) and len(item.node.value) > MOST_RULES:
         item.refuse(f"at most {MOST_RULES} rules", str(len(item.node.value)))
         return ()
-    return tuple(rule for member in item.items(anew=True) if (rule := read_rule(member)) is not None)
+    return tuple(rule for member in item.items(anew=anew) if (rule := read_rule(member)) is not None)
 
 
 def read_rule(item: Item) -> Rule | None:
