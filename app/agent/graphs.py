@@ -53,6 +53,15 @@ class GraphShelf:
         """Whether the graph keeps its own threads (a room is a thread) instead of being told the history."""
         return isinstance(graph.checkpointer, BaseCheckpointSaver)
 
+    def savers(self) -> dict[str, BaseCheckpointSaver[Any]]:
+        """What keeps threads, each once: the shelf's own under "", a graph's own under the graph's name."""
+        found: dict[str, BaseCheckpointSaver[Any]] = {} if self._saver is None else {"": self._saver}
+        for name, graph in self._loaded.items():
+            own = graph.checkpointer
+            if isinstance(own, BaseCheckpointSaver) and own not in found.values():
+                found[name] = own
+        return found
+
     def declares_checkpointer(self, name: str) -> bool:
         """Whether the graph asks for a checkpointer by `compile(checkpointer=True)`."""
         return name in self._entries and self._compiled(name, self._entries[name]).checkpointer is True

@@ -1,18 +1,24 @@
-"""A room's thread, for graphs that keep their own memory: a turn that fails, is cancelled or is not to be saved
-leaves no trace in it.
+"""Rooms' threads, for graphs that keep their own memory. Imports LangGraph.
 
-The turn runs on a copy in memory; only `keep` writes what became of it back to the real saver. Imports LangGraph.
+A turn that fails, is cancelled or is not to be saved leaves no trace in its thread: it runs on a copy in memory, and
+only `keep` writes what became of it back to the real saver.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
-from app.agent.graphs import Graph
+from app.agent.graphs import Graph, GraphShelf
+
+
+def thread_id(space_uid: str, room_uid: str) -> str:
+    """What a room's thread is called."""
+    return f"{space_uid}/{room_uid}"
 
 
 class RoomThread:
@@ -37,3 +43,58 @@ class RoomThread:
         left = await self._copy.aget_tuple(self._at)
         if left is not None:
             await self._saver.aput(self._at, left.checkpoint, left.metadata, left.checkpoint["channel_versions"])
+
+
+class Threads:
+    """The threads of all rooms, of every graph that keeps any."""
+
+    def __init__(self, graphs: GraphShelf) -> None:
+        self._graphs = graphs
+
+    async def forget(self, space_uid: str | None = None, room_uid: str | None = None) -> int:
+        """Takes threads away: all, those of a space, of a room, or of the rooms of that name. How many."""
+        gone = 0
+        for saver in self._graphs.savers().values():
+            for name in await _names(saver):
+                space, _, room = name.partition("/")
+                if space_uid in (None, space) and room_uid in (None, room):
+                    await saver.adelete_thread(name)
+                    gone += 1
+        return gone
+
+    async def take(self) -> list[list[str]]:
+        """The newest state of every thread: graph, thread, and four texts only `put` understands."""
+        taken: list[list[str]] = []
+        for graph, saver in self._graphs.savers().items():
+            seen: set[str] = set()
+            async for known in saver.alist(None):
+                at = known.config["configurable"]
+                name = at["thread_id"]
+                if at.get("checkpoint_ns") or name in seen:
+                    continue
+                seen.add(name)  # they come newest first
+                kinds = [saver.serde.dumps_typed(part) for part in (known.checkpoint, known.metadata)]
+                taken.append(
+                    [graph, name, *(text for kind, data in kinds for text in (kind, b64encode(data).decode()))]
+                )
+        return taken
+
+    async def put(self, taken: list[list[str]]) -> None:
+        """Puts threads back, in place of those that are there. A graph that is no longer loaded is passed over."""
+        await self.forget()
+        savers = self._graphs.savers()
+        for graph, name, *texts in taken:
+            saver = savers.get(graph)
+            if saver is None:
+                continue
+            checkpoint, metadata = (
+                saver.serde.loads_typed((kind, b64decode(data)))
+                for kind, data in zip(texts[::2], texts[1::2], strict=True)
+            )
+            at: RunnableConfig = {"configurable": {"thread_id": name, "checkpoint_ns": ""}}
+            await saver.aput(at, checkpoint, metadata, checkpoint["channel_versions"])
+
+
+async def _names(saver: BaseCheckpointSaver[Any]) -> list[str]:
+    names = {known.config["configurable"]["thread_id"]: None async for known in saver.alist(None)}
+    return list(names)

@@ -163,8 +163,9 @@ class _Proxy:
         """Pays, runs, answers; gives back what was paid where the model fails."""
         from app.spaces.store import StoreFailure
 
+        era = store.eras.now
         try:
-            charge = await store.charge(space.uid, space.credit_per_turn)
+            charge = await store.charge(space.uid, space.credit_per_turn, era=era)
         except StoreFailure as failure:
             log.error("credit of space %s cannot be charged: %s", space.uid, failure)
             await answer.put(503, error_body("The store cannot be written, try again.", "server_error"))
@@ -176,14 +177,14 @@ class _Proxy:
         try:
             await answer.give(stream=ask.stream, limit=self._timeout)
         except Exception as error:  # noqa: BLE001 - a model may raise anything; the client is told what it was
-            await self._give_back(store, space)
+            await self._give_back(store, space, era)
             await answer.fail(run.fail(error))
 
-    async def _give_back(self, store: SpaceStore, space: Space) -> None:
+    async def _give_back(self, store: SpaceStore, space: Space, era: int) -> None:
         from app.spaces.store import StoreFailure
 
         try:
-            await store.refund(space.uid, space.credit_per_turn)
+            await store.refund(space.uid, space.credit_per_turn, era=era)
         except StoreFailure as failure:
             log.error("credit of space %s cannot be given back: %s", space.uid, failure)
 

@@ -31,7 +31,7 @@ from app.agent.past import Past
 from app.agent.prompts import fill, scene_prompt
 from app.agent.runner import AgentEvent, AgentOffer, AgentToken, conversation, run_graph
 from app.agent.sentences import SentenceSplitter
-from app.agent.threads import RoomThread
+from app.agent.threads import RoomThread, thread_id
 from app.chldo.frames import Frame
 from app.chldo.memories import Memories, MemoryShelf
 from app.chldo.renders import NO_CREDIT
@@ -189,6 +189,7 @@ class _Turn:
         self._caller = caller
         self._began = began
         self._charged = False
+        self._era = parts.store.eras.now  # what a reset ends, this turn with it
         self._language = ask.language or space.language
         splits = space.sentence_mode and (revision.sent_uid_length is not None or not revision.raw_events)
         self._memories: Memories
@@ -275,7 +276,7 @@ class _Turn:
 
     @property
     def _thread_id(self) -> str:
-        return f"{self._space.uid}/{self._ask.room_uid}"
+        return thread_id(self._space.uid, self._ask.room_uid)
 
     def _answer(self, graph: Graph, window: RoomWindow) -> AsyncGenerator[Step, None]:
         said = self._said(graph, window)
@@ -431,7 +432,7 @@ class _Turn:
         async with self._paying:  # a graph may ask for the model in several nodes at once
             if self._charged:
                 return
-            charge = await self._in.store.charge(self._space.uid, self._space.credit_per_turn)
+            charge = await self._in.store.charge(self._space.uid, self._space.credit_per_turn, era=self._era)
             if not charge.ok:
                 raise NoCredit(NO_CREDIT.format(balance=charge.balance))
             self._charged = True
@@ -439,7 +440,7 @@ class _Turn:
     async def _give_back(self) -> None:
         if self._charged and self._space.credit_per_turn:
             try:
-                await self._in.store.refund(self._space.uid, self._space.credit_per_turn)
+                await self._in.store.refund(self._space.uid, self._space.credit_per_turn, era=self._era)
             except StoreFailure as failure:
                 log.error("credit of space %s cannot be given back: %s", self._space.uid, failure)
 
@@ -462,12 +463,13 @@ class _Turn:
             cost=self._space.credit_per_turn,
             hotwords=() if self._detector is None else tuple(self._detector.fired),
         )
-        if self._thread is not None:
+        over = self._in.store.eras.is_over(self._era, self._space.uid, ask.room_uid)
+        if self._thread is not None and not over:
             try:
                 await self._thread.keep()
             except Exception as error:
                 raise StoreFailure(f"the graph's memory cannot be written: {error}") from error
-        await self._in.history.save(self._space.uid, ask.room_uid, turn)
+        await self._in.history.save(self._space.uid, ask.room_uid, turn, era=self._era)
 
     def _tell(self, error: Exception) -> str:
         """The text that the client gets for a failure, and the log line for us."""

@@ -14,11 +14,16 @@ from app.spaces.tables import SET_CREDIT, SPACES_TO_CHARGE, STATE_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A charge in won, or a refund (`cost` below 0). Refused where the balance is below `floor`; None: never."""
+    """A charge in won, or a refund (`cost` below 0). Refused where the balance is below `floor`; None: never.
+
+    `era`: when what it pays for was begun. `over`: a reset came in between, so it moves nothing.
+    """
 
     space_uid: str
     cost: int
     floor: int | None
+    era: int | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,9 @@ def settle_orders(connection: Connection, orders: Sequence[Order]) -> list[Recei
         balance = balances.get(order.space_uid)
         if balance is None:
             decided.append((False, 0))
+            continue
+        if order.over:
+            decided.append((True, balance))
             continue
         ok = order.floor is None or balance >= order.floor
         if ok:

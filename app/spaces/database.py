@@ -50,7 +50,7 @@ class _Backend(Protocol):
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
-    def transaction(self, work: Work[T], *, write: bool) -> Callable[[], Awaitable[T]]: ...
+    def transaction(self, work: Work[T], *, write: bool, steady: bool = False) -> Callable[[], Awaitable[T]]: ...
     def trouble(self, kind: Literal["locked", "full"]) -> Work[Any]: ...
 
 
@@ -106,9 +106,11 @@ class Database:
         self._open = False
         await self._backend.close()
 
-    async def read(self, work: Work[T]) -> T:
-        """What `work` reads, in one transaction."""
-        return await self._try(work, "read", self._troubles("read"))
+    async def read(self, work: Work[T], *, steady: bool = False) -> T:
+        """What `work` reads. `steady`: all its statements see the database as it was at one moment; that is for whoever
+        runs the server, whose hand no trouble is to hold.
+        """
+        return await self._try(work, "read", None if steady else self._troubles("read"), steady=steady)
 
     async def write(self, work: Work[T], *, administers: bool = False) -> T:
         """What `work` returns, once its transaction is committed. `work` may run several times, the last one counts.
@@ -132,11 +134,13 @@ class Database:
         self._groups.append(group)
         return group
 
-    async def _try(self, work: Work[T], operation: Operation, trouble: Trouble | None) -> T:
+    async def _try(
+        self, work: Work[T], operation: Operation, trouble: Trouble | None, *, steady: bool = False
+    ) -> T:
         if not self._open:
             raise StoreClosed("the store is not open")
         write = operation == "write"
-        attempt = self._backend.transaction(work, write=write)
+        attempt = self._backend.transaction(work, write=write, steady=steady)
         fails = None if trouble is None else self._backend.transaction(self._backend.trouble(trouble.kind), write=write)
         for number, pause in enumerate((*self._pauses, None)):
             try:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.spaces.database import Database
+from app.spaces.eras import Eras
 from app.spaces.failures import StoreClosed
 from app.spaces.groups import GroupCommit
 from app.spaces.models import RoomWindow, Turn
@@ -29,7 +30,8 @@ _VALUES = attrgetter(*_NAMES)
 _ROW = ("space_uid", "room_uid", *_NAMES)
 _INT64 = range(-(2**63), 2**63)
 
-Entry = tuple[RoomKey, Turn]
+Entry = tuple[RoomKey, Turn, int | None]
+"""A turn of a room, and the era it was begun in."""
 
 
 class _Load:
@@ -47,6 +49,7 @@ class History:
 
     window: how many of a room's last turns are read back.
     queue: turns that may wait to be written; rooms, size: bounds of the cache, in windows and in bytes.
+    eras: the store's; a turn that was begun before a reset of its room is not written after it.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class History:
         queue: int = 4096,
         rooms: int = 4096,
         size: int = 64 * 1024 * 1024,
+        eras: Eras | None = None,
     ) -> None:
+        self.eras = eras or Eras()
         self._database = database
         self._length = window
         self._queue = queue
@@ -65,11 +70,11 @@ class History:
         self._generation = database.generation
         self._loads: set[_Load] = set()
         self._writing: frozenset[RoomKey] = frozenset()
-        self._saves: GroupCommit[Entry, None] | None = None
+        self._saves: GroupCommit[Entry, bool] | None = None
 
     async def start(self) -> None:
         """From here on turns are taken. The database is open."""
-        self._saves = self._database.group(_write_turns, bound=self._queue, begun=self._begun, ended=self._ended)
+        self._saves = self._database.group(self._write_turns, bound=self._queue, begun=self._begun, ended=self._ended)
 
     async def close(self) -> None:
         """Commits what waits and takes no more."""
@@ -99,15 +104,22 @@ class History:
             self._windows.put(key, window)
         return window
 
-    async def save(self, space_uid: str, room_uid: str, turn: Turn) -> None:
+    def forget(self, space_uid: str | None = None, room_uid: str | None = None) -> None:
+        """Somebody else has changed what is kept of all rooms, of a space's, or of a room."""
+        self._windows.forget(space_uid, room_uid)
+        for load in self._loads:
+            load.stale = True
+
+    async def save(self, space_uid: str, room_uid: str, turn: Turn, *, era: int | None = None) -> None:
         """Returns after the commit that holds the turn. NUL is left out of its texts, lone surrogates become U+FFFD.
 
         Cancelled before that commit starts, the turn leaves no trace; later, it is saved. Raises a `StoreFailure` when
-        it is not saved, ValueError for a number of more than 64 bits and for a hotword that is no uid.
+        it is not saved, ValueError for a number of more than 64 bits and for a hotword that is no uid. Nothing is saved
+        where the room has been reset since the `era` the turn was begun in.
         """
         if self._saves is None:
             raise StoreClosed("the history is not started")
-        await self._saves.add(((storable(space_uid), storable(room_uid)), _storable(turn)))
+        await self._saves.add(((storable(space_uid), storable(room_uid)), _storable(turn), era))
 
     async def _read(self, key: RoomKey) -> RoomWindow:
         return await self._database.read(partial(_read_window, key=key, length=self._length))
@@ -119,18 +131,26 @@ class History:
             self._windows.clear()
 
     def _begun(self, entries: Sequence[Entry]) -> None:
-        self._writing = frozenset(key for key, _ in entries)
+        self._writing = frozenset(key for key, _, _ in entries)
         for load in self._loads:
             load.stale = load.stale or load.key in self._writing
 
-    def _ended(self, entries: Sequence[Entry], results: Sequence[None] | None) -> None:
+    def _ended(self, entries: Sequence[Entry], results: Sequence[bool] | None) -> None:
         self._renew()
         self._writing = frozenset()
-        for key, turn in entries:
+        for number, (key, turn, _) in enumerate(entries):
             if results is None:
                 self._windows.drop(key)
-            else:
+            elif results[number]:
                 self._windows.follow(key, turn, self._length)
+
+    def _write_turns(self, connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+        """Whether each was written, which it is not when its room has been reset since its era."""
+        kept = [not self.eras.is_over(era, *key) for key, _, era in entries]
+        turns = [(key, turn) for (key, turn, _), keep in zip(entries, kept, strict=True) if keep]
+        if turns:
+            _write_turns(connection, turns)
+        return kept
 
 
 def _storable(turn: Turn) -> Turn:
@@ -153,7 +173,7 @@ def _storable(turn: Turn) -> Turn:
     return replace(turn, **changed) if changed else turn
 
 
-def _write_turns(connection: Connection, entries: Sequence[Entry]) -> list[None]:
+def _write_turns(connection: Connection, entries: Sequence[tuple[RoomKey, Turn]]) -> None:
     counts = Counter(key for key, _ in entries)
     # In one order in every process: two that count the same rooms wait for each other instead of deadlocking.
     connection.execute(
@@ -170,7 +190,6 @@ def _write_turns(connection: Connection, entries: Sequence[Entry]) -> list[None]
             ADD_FIRED[connection.dialect.name],
             [{"space_uid": space_uid, "room_uid": room_uid, "memory_uid": uid} for space_uid, room_uid, uid in fired],
         )
-    return [None] * len(entries)
 
 
 def _row(key: RoomKey, turn: Turn) -> dict[str, Any]:

@@ -90,9 +90,11 @@ class PostgresServer:
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await engine.dispose()
 
-    def transaction(self, work: Callable[[Connection], T], *, write: bool) -> Callable[[], Awaitable[T]]:
+    def transaction(
+        self, work: Callable[[Connection], T], *, write: bool, steady: bool = False
+    ) -> Callable[[], Awaitable[T]]:
         """A function that tries the transaction once and may be called again when that failed."""
-        return _Transaction(self.engine, work).attempt if write else _Reading(self.engine, work).attempt
+        return _Transaction(self.engine, work).attempt if write else _Reading(self.engine, work, steady).attempt
 
     def trouble(self, kind: Literal["locked", "full"]) -> Callable[[Connection], None]:
         """Work that lets the server itself raise what it does for a lock held by others, or a full disk."""
@@ -134,14 +136,15 @@ class PostgresServer:
 
 
 class _Reading(Generic[T]):
-    """One query; without a transaction of its own, which would cost two more round trips."""
+    """Queries; without a transaction around them, which would cost two more round trips, unless they must be steady."""
 
-    def __init__(self, engine: Callable[[], AsyncEngine], work: Callable[[Connection], T]) -> None:
+    def __init__(self, engine: Callable[[], AsyncEngine], work: Callable[[Connection], T], steady: bool) -> None:
         self._engine = engine
         self._work = work
+        self._level: Literal["REPEATABLE READ", "AUTOCOMMIT"] = "REPEATABLE READ" if steady else "AUTOCOMMIT"
 
     async def attempt(self) -> T:
-        engine = self._engine().execution_options(isolation_level="AUTOCOMMIT")
+        engine = self._engine().execution_options(isolation_level=self._level)
         async with engine.connect() as connection:
             return await connection.run_sync(self._work)
 

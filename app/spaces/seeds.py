@@ -43,8 +43,7 @@ def write_seeds(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Sequ
     `sealed` are the lores of `seeds`, one each. Exactly one space is the default afterwards: the declared one, else the
     one that was, else the first.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_SEED_LOCK)))
+    lock_seeds(connection)
     known = {row.uid: row._mapping for row in connection.execute(select(spaces))}
     declared = {
         storable(seed.space.uid): _declared(seed.space, one.digest) for seed, one in zip(seeds, sealed, strict=True)
@@ -72,7 +71,7 @@ def write_seeds(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Sequ
         _set(connection, changed, *_DECLARED)
     if default is not None and was != default:
         _set(connection, [{"of": default, "is_default": True}], "is_default")
-    _write_lore(
+    write_lore(
         connection,
         {
             uid: one
@@ -81,6 +80,12 @@ def write_seeds(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Sequ
         },
     )
     _write_keys(connection, [(storable(seed.space.uid), key) for seed in seeds for key in seed.keys])
+
+
+def lock_seeds(connection: Connection) -> None:
+    """Keeps other processes from changing spaces and keys until the transaction ends; SQLite does so by itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_SEED_LOCK)))
 
 
 def _declared(space: Space, digest: str) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def _set(connection: Connection, rows: Sequence[dict[str, Any]], *names: str) ->
     )
 
 
-def _write_lore(connection: Connection, changed: Mapping[str, Sealed]) -> None:
+def write_lore(connection: Connection, changed: Mapping[str, Sealed]) -> None:
     """Replaces the lore of these spaces, and where their memories are found."""
     if changed:
         for table in (lore, memories):

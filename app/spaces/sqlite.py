@@ -77,8 +77,10 @@ class SqliteFile:
         finally:
             thread.shutdown(wait=True)
 
-    def transaction(self, work: Callable[[Connection], T], *, write: bool) -> Callable[[], Awaitable[T]]:
-        """A function that tries the transaction once and may be called again when that failed."""
+    def transaction(
+        self, work: Callable[[Connection], T], *, write: bool, steady: bool = False
+    ) -> Callable[[], Awaitable[T]]:
+        """A function that tries the transaction once and may be called again when that failed. All are steady here."""
         return partial(self._attempt, work, "BEGIN IMMEDIATE" if write else "BEGIN")
 
     def trouble(self, kind: Literal["locked", "full"]) -> Callable[[Connection], None]:

@@ -12,13 +12,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select
 
 from app.emulation.determinism import Clock
 from app.spaces.charges import Held, Order, Receipt, held, settle_orders
-from app.spaces.database import Database
+from app.spaces.database import Database, Work
+from app.spaces.eras import Eras
 from app.spaces.failures import NoSpaces, StoreFailure
 from app.spaces.lore import NONE, Lore, Sealed, seal, unseal
 from app.spaces.models import ApiKey, Charge, Memory, Space, SpaceSeed
@@ -39,6 +40,8 @@ from app.spaces.tables import (
 from app.spaces.text import storable
 
 __all__ = ["SpaceStore", "StoreFailure"]
+
+T = TypeVar("T")
 
 SHARED_LIFE = 1.0
 """Seconds that a space or key of a shared database may be answered from memory."""
@@ -63,7 +66,10 @@ class SpaceStore:
     bound: spaces, and questions about them, that are kept in memory; queue: charges that may wait to be written.
     """
 
-    def __init__(self, database: Database, *, clock: Clock, bound: int = 4096, queue: int = 4096) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, bound: int = 4096, queue: int = 4096, eras: Eras | None = None
+    ) -> None:
+        self.eras = eras or Eras()
         self._database = database
         life = None if database.exclusive else SHARED_LIFE
         self._spaces: Recent[str, Held] = Recent(bound, clock=clock, life=life)
@@ -71,8 +77,8 @@ class SpaceStore:
         # True whoever writes: the digest says what it is. Never expires.
         self._lores: Recent[str, Lore] = Recent(bound, clock=clock, life=None)
         self._generation = database.generation
-        self._seeds = 0
-        self._orders = database.group(settle_orders, bound=queue, ended=self._settled)
+        self._changes = 0
+        self._orders = database.group(self._settle, bound=queue, ended=self._settled)
 
     async def seed(self, seeds: Sequence[SpaceSeed]) -> None:
         """Brings what the files declare into the database; a balance that runs already is never set back.
@@ -88,9 +94,24 @@ class SpaceStore:
         try:
             await self._database.write(partial(_seed, seeds=seeds, sealed=sealed), administers=True)
         finally:
-            # An answer still on its way may be of before: `_find` does not keep it when it sees the count changed.
-            self._seeds += 1
-            self._answers.clear()
+            self._changed()
+
+    async def look(self, work: Work[T]) -> T:
+        """What `work` reads of spaces, keys and lore, past everything that is cached."""
+        return await self._database.read(work)
+
+    async def change(self, work: Work[T]) -> T:
+        """Lets `work` change spaces, keys and lore by hand, in one transaction; what is cached of them is void then."""
+        try:
+            return await self._database.write(work, administers=True)
+        finally:
+            self._changed()
+            self._spaces.clear()
+
+    def _changed(self) -> None:
+        # An answer still on its way may be of before: it is not kept where the count is seen to have changed.
+        self._changes += 1
+        self._answers.clear()
 
     async def by_key(self, api_key: str) -> tuple[Space, ApiKey] | None:
         """The space a key opens, and the key; None for a key that does not exist."""
@@ -117,16 +138,15 @@ class SpaceStore:
         if storable(uid) != uid:
             return None
         row = await self._database.read(partial(_row, statement=SPACE_BY_MEMORY, value={"memory_uid": uid}))
-        if row is None:
-            return None
-        _, lore = await self._filled(held(row))
-        return lore.known.get(uid)
+        found = None if row is None else await self._filled(held(row))
+        return None if found is None else found[1].known.get(uid)
 
-    async def charge(self, space_uid: str, cost: int, *, minimum: int = 100) -> Charge:
+    async def charge(self, space_uid: str, cost: int, *, minimum: int = 100, era: int | None = None) -> Charge:
         """Takes `cost` won from a space, or refuses where its balance is below `minimum` or `cost`.
 
         Charges that wait share a transaction, and the database decides: a balance never goes below 0, whoever else
         charges. A charge of 0 writes nothing, an unknown space has a balance of 0, a cancelled charge is given back.
+        Where the space has been reset since the `era` the turn was begun in, nothing is taken and nothing refused.
         """
         if cost < 0:
             raise ValueError("a charge is not below 0")
@@ -134,18 +154,19 @@ class SpaceStore:
             balance = await self._balance(space_uid)
             return Charge(balance is not None and balance >= minimum, balance or 0)
         uid = storable(space_uid)
+        now = self.eras.now
         receipt = await self._orders.add(
-            Order(uid, cost, max(minimum, cost)),
-            undo=lambda made: Order(uid, -cost, None) if made.ok else None,
+            Order(uid, cost, max(minimum, cost), era),
+            undo=lambda made: Order(uid, -cost, None, now if era is None else era) if made.ok else None,
         )
         return Charge(receipt.ok, receipt.balance)
 
-    async def refund(self, space_uid: str, amount: int) -> None:
-        """Gives back `amount` won; nothing happens where the space is gone."""
+    async def refund(self, space_uid: str, amount: int, *, era: int | None = None) -> None:
+        """Gives back `amount` won; nothing happens where the space is gone, or was reset since `era`."""
         if amount < 0:
             raise ValueError("a refund is not below 0")
         if amount:
-            await self._orders.add(Order(storable(space_uid), -amount, None))
+            await self._orders.add(Order(storable(space_uid), -amount, None, era))
 
     async def set_credit(self, space_uid: str, credit: int) -> bool:
         """Sets the balance of a space, whatever it was, in won; whether there is such a space."""
@@ -168,11 +189,12 @@ class SpaceStore:
         self._renew()
         known = self._spaces.get(space_uid)
         if known is None:
-            generation = self._generation
+            epoch = self._generation, self._changes
             read = await self._database.read(partial(_row, statement=SPACE_BY_UID, value={"uid": storable(space_uid)}))
-            if read is None:
+            found = None if read is None else await self._filled(held(read))
+            if found is None:
                 return None
-            known = self._keep((await self._filled(held(read)))[0], generation)
+            known = self._keep(found[0], epoch)
         return known.space.credit
 
     async def _find(self, question: _Question, statement: Select[Any]) -> tuple[Space, ApiKey | None] | None:
@@ -187,29 +209,32 @@ class SpaceStore:
         kind, value = question
         if storable(value) != value:
             return None
-        epoch = self._generation, self._seeds
+        epoch = self._generation, self._changes
         row = await self._database.read(
             partial(_row, statement=statement, value={} if kind == "default" else {kind: value})
         )
-        read = None if row is None else (await self._filled(held(row)))[0]
+        found = None if row is None else await self._filled(held(row))
         self._renew()
-        certain = epoch == (self._generation, self._seeds)
-        if row is None or read is None:
+        certain = epoch == (self._generation, self._changes)
+        if row is None or found is None:
             if certain and len(value) <= LONGEST:
                 self._answers.put(question, _Answer(None))
             return None
         key = ApiKey(value, row.usable) if kind == "key" else None
-        known = self._keep(read, epoch[0])
+        known = self._keep(found[0], epoch)
         if certain:
             self._answers.put(question, _Answer(known.space.uid, key))
         return known.space, key
 
-    async def _filled(self, read: Held) -> tuple[Held, Lore]:
-        """What was read, with its lore, or what the space has become meanwhile."""
+    async def _filled(self, read: Held) -> tuple[Held, Lore] | None:
+        """What was read, with its lore, or what the space has become meanwhile; None if it is gone."""
         known = self._lore(read.lore)
         if known is not None:
             return replace(read, space=known.of(read.space)), known
-        now, content = await self._database.read(partial(_whole, uid=read.space.uid))
+        whole = await self._database.read(partial(_whole, uid=read.space.uid))
+        if whole is None:
+            return None
+        now, content = whole
         lore = await asyncio.to_thread(unseal, content) if content else NONE
         self._lores.put(now.lore, lore)
         return replace(now, space=lore.of(now.space)), lore
@@ -217,15 +242,19 @@ class SpaceStore:
     def _lore(self, digest: str) -> Lore | None:
         return self._lores.get(digest) if digest else NONE
 
-    def _keep(self, read: Held, generation: int) -> Held:
-        """The newer of what was read and what is known, kept unless doubtful."""
+    def _keep(self, read: Held, epoch: tuple[int, int]) -> Held:
+        """The newer of what was read and what is known, kept unless doubtful. `epoch`: when it was read."""
         self._renew()
         known = self._spaces.get(read.space.uid)
         if known is not None and known.version >= read.version:
             return known
-        if generation == self._generation:
+        if epoch == (self._generation, self._changes):
             self._spaces.put(read.space.uid, read)
         return read
+
+    def _settle(self, connection: Connection, orders: Sequence[Order]) -> list[Receipt]:
+        judged = [replace(order, over=self.eras.is_over(order.era, order.space_uid)) for order in orders]
+        return settle_orders(connection, judged)
 
     def _settled(self, orders: Sequence[Order], receipts: Sequence[Receipt] | None) -> None:
         if receipts is None:
@@ -233,7 +262,7 @@ class SpaceStore:
         for found in {receipt.held.space.uid: receipt.held for receipt in receipts if receipt.held}.values():
             lore = self._lore(found.lore)
             if lore is not None:
-                self._keep(replace(found, space=lore.of(found.space)), self._generation)
+                self._keep(replace(found, space=lore.of(found.space)), (self._generation, self._changes))
             else:
                 # Another program has changed what it knows: the next question reads it.
                 self._spaces.drop(found.space.uid)
@@ -270,6 +299,6 @@ def _row(connection: Connection, *, statement: Select[Any], value: dict[str, str
     return connection.execute(statement, value).first()
 
 
-def _whole(connection: Connection, *, uid: str) -> tuple[Held, str]:
-    row = connection.execute(SPACE_WITH_LORE, {"uid": uid}).one()
-    return held(row), row.content or ""
+def _whole(connection: Connection, *, uid: str) -> tuple[Held, str] | None:
+    row = connection.execute(SPACE_WITH_LORE, {"uid": uid}).first()
+    return None if row is None else (held(row), row.content or "")

@@ -2,7 +2,7 @@
 
     <folder>/.signing-key            the secret key of the POST policies, mode 0600, made on first start
     <folder>/parts/<epoch>-*.part    uploads under way; the name tells when one began
-    <folder>/images/<aa>/<sha256>    whole images, one for a key
+    <folder>/images/<s>/<r>/<sha256> whole images, one for a key; <s> and <r> are digests of its space and its room
 
 A key is `<space>/<room>/<filename>`. What is not plainly a file name (slashes, dots in front, other alphabets, over
 100 characters) stands in it as `~` and its SHA-256; a plain one never begins with `~`, so two texts never share a key.
@@ -178,6 +178,10 @@ class Uploads:
         """Deletes what crashed uploads left (after an hour) and counts the images anew. Returns how many it deleted."""
         return await asyncio.to_thread(self._sweep, self._clock.time())
 
+    async def forget(self, space_uid: str | None = None, room_uid: str | None = None) -> int:
+        """Deletes images: all, those of a space, of a room, or of the rooms of that name. How many."""
+        return await asyncio.to_thread(self._forget, space_uid, room_uid)
+
     async def _take(self, permit: _Permit, content: AsyncIterator[bytes | S3Error], part: _Part) -> Accepted | S3Error:
         media_type: str | None = None
         size = 0
@@ -259,8 +263,8 @@ class Uploads:
         return f"{access}/{date[:8]}/{REGION}/s3/aws4_request"
 
     def _path(self, key: str) -> Path:
-        name = sha256(key.encode()).hexdigest()
-        return self._images / name[:2] / name
+        space, room, _ = key.split("/")
+        return self._images / _digest(space) / _digest(room) / sha256(key.encode()).hexdigest()
 
     def _load(self) -> str:
         for folder in (self._images, self._parts):
@@ -275,16 +279,33 @@ class Uploads:
 
     def _commit(self, part: _Part, path: Path, size: int) -> None:
         with self._changing:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             before = path.stat().st_size if path.exists() else 0
             part.move(path)
             self._used += size - before
 
     def _count(self) -> None:
         with self._changing:
-            self._used = sum(
-                image.stat().st_size for shelf in _entries(self._images) for image in _entries(Path(shelf.path))
-            )
+            self._used = sum(image.stat().st_size for room in self._rooms() for image in _entries(room))
+
+    def _rooms(self, space_uid: str | None = None, room_uid: str | None = None) -> Iterator[Path]:
+        """The folders of rooms: of all, of a space's, of one, or of those of that name."""
+        space = None if space_uid is None else _digest(_token(space_uid))
+        room = None if room_uid is None else _digest(_token(room_uid))
+        for shelf in _entries(self._images):
+            for folder in _entries(Path(shelf.path)):
+                if space in (None, shelf.name) and room in (None, folder.name):
+                    yield Path(folder.path)
+
+    def _forget(self, space_uid: str | None, room_uid: str | None) -> int:
+        gone = 0
+        for room in self._rooms(space_uid, room_uid):
+            with self._changing:
+                for image in _entries(room):
+                    self._used -= image.stat().st_size
+                    Path(image.path).unlink()
+                    gone += 1
+        return gone
 
     def _sweep(self, now: float) -> int:
         gone = 0
@@ -363,6 +384,11 @@ def sniff(head: bytes | bytearray) -> str | None:
 
 def _key(space_uid: str, room_uid: str, filename: str) -> str:
     return "/".join(_token(text) for text in (space_uid, room_uid, filename))
+
+
+def _digest(token: str) -> str:
+    """A folder for a space or a room, on file systems that ignore case as well."""
+    return sha256(token.encode()).hexdigest()[:16]
 
 
 def _token(text: str) -> str:

@@ -85,6 +85,11 @@ class RoomWindows:
         if entry is not None:
             self.weight -= entry[1]
 
+    def forget(self, space_uid: str | None = None, room_uid: str | None = None) -> None:
+        """Forgets the windows of a space, of a room, or all."""
+        for key in [key for key in self._kept if space_uid in (None, key[0]) and room_uid in (None, key[1])]:
+            self.drop(key)
+
     def clear(self) -> None:
         """Forgets all."""
         self._kept.clear()

@@ -20,7 +20,7 @@ import re
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -133,6 +133,10 @@ class VoiceLibrary:
         """Deletes voices past their time, also an earlier run's, and rooms left empty. Returns how many voices."""
         return await asyncio.to_thread(self._sweep, self._clock.time())
 
+    async def forget(self, room_uids: Collection[str] | None = None) -> int:
+        """Deletes the voices of some rooms, or all. Returns how many."""
+        return await asyncio.to_thread(self._forget, room_uids)
+
     def _sign(self) -> Signer:
         if self._signer is None:
             raise RuntimeError("the voice library is not open")
@@ -173,6 +177,20 @@ class VoiceLibrary:
                 gone += self._delete_if_past(Path(file.path), now)
             with self._changing, contextlib.suppress(OSError):  # not empty: stays
                 Path(room.path).rmdir()
+        return gone
+
+    def _forget(self, room_uids: Collection[str] | None) -> int:
+        if room_uids is None:
+            rooms = [Path(entry.path) for entry in _entries(self._folder) if entry.is_dir(follow_symlinks=False)]
+        else:
+            rooms = [self._folder / _token(room_uid) for room_uid in room_uids]
+        gone = 0
+        for room in rooms:
+            for file in _entries(room):
+                with self._changing, contextlib.suppress(FileNotFoundError):
+                    if file.name.endswith(".mp3"):
+                        Path(file.path).unlink()
+                        gone += 1
         return gone
 
     def _delete_if_past(self, file: Path, now: float) -> bool:

@@ -256,7 +256,7 @@ async def test_any_name_is_stored_inside_the_folder_and_found_again(
     assert image is not None
     new = {path for path in set(tmp_path.parent.rglob("*")) - before if path.is_file()}
     assert new == {image.path}
-    assert image.path.parent.parent == tmp_path / "images"
+    assert image.path.parent.parent.parent == tmp_path / "images"
 
 
 @given(*[st.tuples(*[st.text(st.characters(), max_size=120)] * 3)] * 2)

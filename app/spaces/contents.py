@@ -1,0 +1,184 @@
+"""Everything the store holds: taken out as a whole, put back, brought to what the files say. Imports SQLAlchemy.
+
+Each is one transaction, so what is there while it runs is as before or as after. The store's eras tell turns that were
+begun before: they go on for their clients, and write nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text, update
+
+from app.spaces.database import Database
+from app.spaces.history import History
+from app.spaces.lore import Sealed, seal
+from app.spaces.models import SpaceSeed
+from app.spaces.registry import NoSuch, remove_spaces
+from app.spaces.seeds import lock_seeds, write_seeds
+from app.spaces.store import SpaceStore
+from app.spaces.tables import HEAD, api_keys, fired, lore, memories, rooms, spaces, turns
+from app.spaces.text import storable
+
+_ALL = (spaces, lore, memories, api_keys, rooms, turns, fired)
+"""The tables, in the order in which everybody who writes to several of them does so."""
+
+_CHUNK = 2_000
+"""Rows that go over in one statement."""
+
+Rows = dict[str, list[list[Any]]]
+"""The rows of each table, without what the database numbers itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """How many rooms and turns a reset has taken away; `rooms` are their uids."""
+
+    rooms: tuple[str, ...]
+    turns: int
+
+
+class Contents:
+    """The contents of one database, and of what is cached of them here."""
+
+    def __init__(self, database: Database, store: SpaceStore, history: History) -> None:
+        self._database = database
+        self._store = store
+        self._history = history
+        self._eras = store.eras
+
+    async def take(self) -> Rows:
+        """All of it, as it was at one moment."""
+        return await self._database.read(_take, steady=True)
+
+    async def put(self, rows: Rows) -> None:
+        """Puts all of it back, in place of what is there."""
+
+        def work(connection: Connection) -> None:
+            _put(connection, rows)
+
+        self._eras.end()
+        await self._store.change(work)
+        self._ended(None, None)
+
+    async def reset(self, seeds: Sequence[SpaceSeed]) -> Emptied:
+        """Everything as `seeds` say, and no rooms."""
+        sealed = await asyncio.to_thread(lambda: [seal(seed.space) for seed in seeds])
+
+        def work(connection: Connection) -> Emptied:
+            lock_seeds(connection)
+            emptied = _empty(connection)
+            known = set(connection.scalars(select(spaces.c.uid)))
+            connection.execute(delete(api_keys))
+            remove_spaces(connection, sorted(known - {storable(seed.space.uid) for seed in seeds}))
+            _as_declared(connection, seeds, sealed)
+            return emptied
+
+        self._eras.end()
+        emptied = await self._store.change(work)
+        self._ended(None, None)
+        return emptied
+
+    async def reset_space(self, space_uid: str, seeds: Sequence[SpaceSeed]) -> Emptied:
+        """One space as `seeds` say (as it is, if they do not name it), without rooms. Raises `NoSuch`."""
+        own = [seed for seed in seeds if seed.space.uid == space_uid]
+        sealed = await asyncio.to_thread(lambda: [seal(seed.space) for seed in own])
+        uid = storable(space_uid)
+
+        def work(connection: Connection) -> Emptied:
+            lock_seeds(connection)
+            if not own and connection.scalar(select(spaces.c.uid).where(spaces.c.uid == uid)) is None:
+                raise NoSuch(f"space: there is no space {space_uid}")
+            emptied = _empty(connection, space_uid=uid)
+            if own:
+                connection.execute(delete(api_keys).where(api_keys.c.space_uid == uid))
+                _as_declared(connection, own, sealed)
+            return emptied
+
+        self._eras.end(uid)
+        emptied = await self._store.change(work)
+        self._ended(uid, None)
+        return emptied
+
+    async def reset_room(self, room_uid: str, space_uid: str | None = None) -> Emptied:
+        """A room as if nobody had talked in it; without a space, the room of that name in every space."""
+        room = storable(room_uid)
+        space = None if space_uid is None else storable(space_uid)
+
+        def work(connection: Connection) -> Emptied:
+            return _empty(connection, space_uid=space, room_uid=room)
+
+        self._eras.end(space, room)
+        emptied = await self._database.write(work, administers=True)
+        self._ended(space, room)
+        return emptied
+
+    def _ended(self, space_uid: str | None, room_uid: str | None) -> None:
+        """The transaction is through: what was begun while it ran belongs to the time before it, too."""
+        self._eras.end(space_uid, room_uid)
+        self._history.forget(space_uid, room_uid)
+
+
+def _empty(connection: Connection, *, space_uid: str | None = None, room_uid: str | None = None) -> Emptied:
+    """Takes rooms away with what was said in them.
+
+    Turns go by their rooms being gone: a turn that another process saves meanwhile comes with a room of its own, and
+    stays whole.
+    """
+
+    def meant(table: Any) -> list[Any]:
+        conditions = [] if space_uid is None else [table.c.space_uid == space_uid]
+        return conditions if room_uid is None else [*conditions, table.c.room_uid == room_uid]
+
+    gone = connection.scalars(delete(rooms).where(*meant(rooms)).returning(rooms.c.room_uid)).all()
+    said = 0
+    for table in (turns, fired):
+        left = exists().where(rooms.c.space_uid == table.c.space_uid, rooms.c.room_uid == table.c.room_uid)
+        count = connection.execute(delete(table).where(*meant(table), ~left)).rowcount
+        said += count if table is turns else 0
+    return Emptied(tuple(sorted(set(gone))), said)
+
+
+def _as_declared(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Sequence[Sealed]) -> None:
+    if seeds:
+        connection.execute(
+            update(spaces)
+            .where(spaces.c.uid == bindparam("of"))
+            .values(credit=bindparam("to"), version=spaces.c.version + 1),
+            [{"of": storable(seed.space.uid), "to": seed.space.credit} for seed in seeds],
+        )
+    write_seeds(connection, seeds, sealed)
+
+
+def _take(connection: Connection) -> Rows:
+    taken: Rows = {}
+    for table in _ALL:
+        columns = [column for column in table.c if column is not turns.c.id]
+        rows = connection.execute(select(*columns).order_by(*table.primary_key.columns))
+        taken[table.name] = [list(row) for row in rows]
+    return taken
+
+
+def _put(connection: Connection, rows: Rows) -> None:
+    if connection.dialect.name == "postgresql":
+        names = ", ".join(table.name for table in _ALL)
+        connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
+    versions = {row[0]: row[1] for row in connection.execute(select(spaces.c.uid, spaces.c.version))}
+    for table in (fired, turns, rooms, api_keys, memories, lore, spaces):
+        connection.execute(delete(table))
+    for table in _ALL:
+        names_of = [column.name for column in table.c if column is not turns.c.id]
+        put = [dict(zip(names_of, row, strict=True)) for row in rows[table.name]]
+        if table is spaces:
+            # Higher than any copy in memory, here or in another process.
+            for row in put:
+                row["version"] = max(row["version"], versions.get(row["uid"], 0)) + 1
+        for start in range(0, len(put), _CHUNK):
+            connection.execute(insert(table), put[start : start + _CHUNK])
+
+
+SCHEMA = HEAD
+"""What `Rows` are rows of."""
