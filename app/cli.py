@@ -163,7 +163,7 @@ def run_server(settings: Settings) -> None:
     # uvicorn takes the signals over once it runs, and raises them again when it has ended in order: that is a success.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    banner(listener, settings)
+    banner(listener, settings, app.state.access.made)
     try:
         server.run(sockets=[listener])
     finally:
@@ -182,8 +182,8 @@ def check_folder(folder: Path) -> None:
         fail(f"cannot use the data folder {folder}: permission denied; choose another with --data")
 
 
-def banner(listener: socket.socket, settings: Settings) -> None:
-    """Tells where the server is and what to paste."""
+def banner(listener: socket.socket, settings: Settings, token: str | None = None) -> None:
+    """Tells where the server is, what to paste, and the control plane's token if one was made."""
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     at = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
@@ -200,6 +200,7 @@ def banner(listener: socket.socket, settings: Settings) -> None:
         f"  WebSocket   ws://{at}{path}?room_uid=ROOM&user_uid=USER",
         f"  new room    http://{at}/v3/room/uid/",
         f"  health      http://{at}/_emulator/health",
+        *((f"  control     http://{at}/_emulator/ with the token {token}",) if token else ()),
         *(pasted if settings.fixtures is None and settings.tape is None else ()),
         *(
             ()

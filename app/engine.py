@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from app.agent.graphs import GraphShelf
     from app.agent.models import ChatModels
+    from app.agent.threads import Threads
     from app.emulation.replies import LiveBook
     from app.emulation.watching import LiveFixtures
+    from app.spaces.contents import Contents
     from app.spaces.database import Database
     from app.spaces.history import History
+    from app.spaces.registry import Registry
     from app.spaces.store import SpaceStore
     from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
@@ -58,6 +61,9 @@ class Engine:
     uploads: Uploads
     library: VoiceLibrary
     speaker: Speaker
+    registry: Registry
+    contents: Contents
+    threads: Threads
 
 
 Opened = Callable[[], Awaitable[Engine | None]]

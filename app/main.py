@@ -16,13 +16,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.chldo.wire import ChldoWire
+from app.control.access import Access, describe
 from app.control.health import health_routes
+from app.control.index import control_routes
+from app.control.plane import Plane
+from app.control.refusals import no_such_endpoint
 from app.control.schemas import schema_routes
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock
@@ -50,6 +55,7 @@ SWEEP_PAUSE = 60.0
 
 _HEAVY = (
     *("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.emulation.watching"),
+    "app.spaces.contents",
     "app.chldo.actions",
 )
 
@@ -155,12 +161,15 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
     from app.agent.graphs import GraphError, GraphShelf
     from app.agent.models import SCRIPTED, ChatModels, Upstream
+    from app.agent.threads import Threads
     from app.emulation.faults.store import StoreFaults
     from app.emulation.fixtures import Fixtures, load_fixtures
     from app.emulation.replies import LiveBook
     from app.emulation.watching import FixtureWatch, LiveFixtures, NotAccepted, digest
+    from app.spaces.contents import Contents
     from app.spaces.database import Database
     from app.spaces.history import History
+    from app.spaces.registry import Registry
     from app.spaces.store import SpaceStore, StoreFailure
     from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
@@ -216,7 +225,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await database.open()
     store = SpaceStore(database, clock=machine)
     await store.seed(fixtures.spaces)
-    history = History(database, window=settings.agent.history)
+    history = History(database, window=settings.agent.history, eras=store.eras)
     stack.push_async_callback(history.close)
     await history.start()
 
@@ -252,11 +261,10 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await check(fixtures)
     live = LiveFixtures(folder, strict=settings.strict, book=book, faults=stage.faults, accept=accept)
     live.take_faults(fixtures)
-    for profile in (name.strip() for name in (settings.profile or "").split(",")):
-        if profile and profile not in stage.faults.profiles:
+    for profile in profiles_of(settings):
+        if profile not in stage.faults.profiles:
             raise SettingsError(f"profile: no {profile!r}; known: {', '.join(stage.faults.profiles) or 'none'}")
-        if profile:
-            stage.faults.use(profile)
+        stage.faults.use(profile)
     background = [asyncio.create_task(_sweep(library, uploads, clock), name="sweep")]
     if settings.watch:
         watch = FixtureWatch(folder, seen=seen, clock=machine, changed=live.reload)
@@ -268,7 +276,8 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         await asyncio.gather(*background, return_exceptions=True)
 
     stack.push_async_callback(stop_background)
-    return Engine(database, store, history, graphs, models, book, live, uploads, library, speaker)
+    by_hand = Registry(store), Contents(database, store, history), Threads(graphs)
+    return Engine(database, store, history, graphs, models, book, live, uploads, library, speaker, *by_hand)
 
 
 async def _open_journal(settings: Settings, journal: Journal, stack: AsyncExitStack) -> None:
@@ -316,6 +325,9 @@ class Application(FastAPI):
         self.sockets: dict[str, ASGIApp] = {}
         self.tapes: TapeServer | None = None
 
+    def openapi(self) -> dict[str, Any]:
+        return describe(super().openapi(), CONTROL)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.tapes is not None and self.tapes.takes(scope):
             await self.tapes(scope, receive, send)
@@ -357,28 +369,38 @@ def create_app(
         title="chldo emulator",
         version=version("chldo-emulator"),
         lifespan=program.lifespan,
-        docs_url=f"{CONTROL}/docs",
+        docs_url=f"{CONTROL}/docs" if settings.control.enabled else None,
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
-        openapi_url=f"{CONTROL}/openapi.json",
+        openapi_url=f"{CONTROL}/openapi.json" if settings.control.enabled else None,
     )
     app.state.program = program
+    app.add_exception_handler(HTTPException, no_such_endpoint)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=[origin.strip() for origin in settings.cors.split(",") if origin.strip()],
-        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
     )
     app.include_router(health_routes(program.report))
-    app.include_router(schema_routes())
     for wire in program.wires:
         for router in wire.routers():
             app.include_router(router)
         app.sockets.update(wire.sockets)
+    access = app.state.access = Access.of(settings)
+    if settings.control.enabled:
+        app.include_router(schema_routes())
+        plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data)
+        app.include_router(control_routes(plane, access))
     if settings.tape is not None:
         app.tapes = open_tapes(settings.tape, settings, world)
     return app
+
+
+def profiles_of(settings: Settings) -> list[str]:
+    """The fault profiles that are in force from the start."""
+    return [name for name in (part.strip() for part in (settings.profile or "").split(",")) if name]
 
 
 def open_tapes(path: Path, settings: Settings, world: World) -> TapeServer:

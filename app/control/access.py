@@ -1,0 +1,115 @@
+"""Who may use the control plane.
+
+With a token: whoever shows it. Without one the server listens on this machine only, and whoever is on this machine may;
+but a page in its browser is not: it could reach a server on loopback, under its own origin or, by rebinding a name of
+its own to 127.0.0.1, under none that looks foreign. So both the address asked for and the page that asks must be of
+this machine, or allowed by the settings.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Request, Security
+from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
+
+from app.control.refusals import Refused
+from app.emulation.determinism import Ids
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+TOKEN_LENGTH = 32
+
+_BEARER = HTTPBearer(auto_error=False, description="The token of the control plane, where one is set or was made.")
+_QUERY = APIKeyQuery(name="token", auto_error=False, description="The same, for clients that cannot set headers.")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What callers must show. `made`: the token, if it was made here because none was set; to be told once."""
+
+    token: str | None = field(repr=False)
+    made: str | None = field(repr=False)
+    hosts: frozenset[str]
+    origins: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Access:
+        """As the settings want it; a token is made where other machines can call and none is set."""
+        given = settings.control.token
+        token = given.get_secret_value() or None if given is not None else None
+        made = None
+        if token is None and settings.control.enabled and not is_loopback(settings.host):
+            token = made = Ids().base62(TOKEN_LENGTH)  # never of a seed: it must not be guessed
+        origins = {origin.strip().rstrip("/") for origin in settings.cors.split(",")} - {"", "*"}
+        return cls(token, made, frozenset((settings.host.lower(),)), frozenset(origins))
+
+    def check(self, request: Request, shown: str | None) -> None:
+        """Raises `Refused`."""
+        if self.token is not None:
+            if shown is None or not hmac.compare_digest(shown.encode(), self.token.encode()):
+                raise Refused(
+                    401,
+                    "token: expected the token of the control plane as Authorization: Bearer, found "
+                    + ("none" if shown is None else "another"),
+                    headers={"www-authenticate": "Bearer"},
+                )
+            return
+        host = _name(request.headers.get("host", ""))
+        if not is_loopback(host) and host not in self.hosts:
+            raise Refused(403, f"host: {host or 'none'} is no name of this machine; set a token to be asked under it")
+        origin = request.headers.get("origin")
+        if origin is None:
+            if request.headers.get("sec-fetch-site") == "cross-site" and (
+                request.headers.get("sec-fetch-mode") != "navigate"
+            ):
+                raise Refused(403, "origin: a page of another site may not ask; set a token")
+            return
+        if origin not in self.origins and not is_loopback(_name(urlsplit(origin).netloc)):
+            raise Refused(403, f"origin: pages of {origin} may not ask; name it in the setting cors, or set a token")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    if host.lower() in ("localhost", "localhost.") or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _name(netloc: str) -> str:
+    """The host of a `host:port`, in lower case; "" if it cannot be read."""
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def guard(access: Access) -> Callable[..., Awaitable[None]]:
+    """The dependency of every route of the control plane."""
+
+    async def admitted(
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+        query: Annotated[str | None, Security(_QUERY)],
+    ) -> None:
+        access.check(request, bearer.credentials if bearer is not None else query)
+
+    return admitted
+
+
+def describe(schema: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The OpenAPI document without the 422 that this control plane never answers."""
+    for path, methods in schema["paths"].items():
+        if path.startswith(prefix):
+            for operation in methods.values():
+                operation["responses"].pop("422", None)
+    return schema

@@ -1,0 +1,154 @@
+"""How the control plane says no: one line that names the place, as `{"message": …}`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app.emulation.documents import LARGEST_FILE, one_line
+from app.spaces.failures import StoreFailure
+
+log = logging.getLogger("app.control")
+
+PREFIX = "/_emulator"
+
+LARGEST_BODY = LARGEST_FILE
+"""Bytes of a request's body."""
+
+_SHOWN_PROBLEMS = 100
+_WHERE = ("body", "query", "path", "header")
+
+
+class Problem(BaseModel):
+    """Why a request was not done. Nothing has changed then."""
+
+    message: str = Field(examples=['faults[0].when.turn: expected a whole number from 1 to 1000000000, found "x"'])
+    problems: list[str] | None = Field(None, description="All that is wrong, where it is more than one thing.")
+
+
+class Refused(HTTPException):
+    """A request that is not done. `status` is HTTP's; `lines` say why, the first of them first."""
+
+    def __init__(self, status: int, *lines: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, lines[0], headers)
+        self.lines = lines
+
+
+def refusal(status: int, *lines: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that is not done."""
+    told = [one_line(line) for line in lines]
+    body: dict[str, Any] = {"message": told[0]}
+    if len(told) > 1:
+        body["problems"] = told[:_SHOWN_PROBLEMS]
+    return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+class BoundedRequest(Request):
+    """A request whose body is read up to `LARGEST_BODY`."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            parts: list[bytes] = []
+            size = 0
+            async for part in self.stream():
+                size += len(part)
+                if size > LARGEST_BODY:
+                    raise Refused(413, f"body: expected at most {LARGEST_BODY} bytes, found more")
+                parts.append(part)
+            self._body = b"".join(parts)
+        return self._body
+
+
+class ControlRoute(APIRoute):
+    """A route that says no in the control plane's own way, and knows its query parameters."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        known = {"token", *_query_names(self.dependant)}
+
+        async def answer(request: Request) -> Response:
+            try:
+                for name in request.query_params:
+                    if name not in known:
+                        others = ", ".join(sorted(known - {"token"})) or "none"
+                        raise Refused(400, f"{name}: no such parameter; known: {others}")
+                return await handle(BoundedRequest(_as_json(request.scope), request.receive))
+            except RequestValidationError as error:
+                return refusal(400, *_lines(error.errors()))
+            except Refused as no:
+                return refusal(no.status_code, *no.lines, headers=no.headers)
+            except HTTPException as no:
+                return refusal(no.status_code, f"body: {no.detail}")
+            except (StoreFailure, OSError) as failure:
+                log.error("%s %s failed: %s", request.method, request.url.path, failure)
+                return refusal(503, str(failure))
+
+        return answer
+
+
+def _as_json(scope: Scope) -> Scope:
+    """A body is JSON unless it says that it is YAML: `curl -d` calls it a form."""
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    if kinds and not kinds[0].startswith((b"application/x-www-form-urlencoded", b"text/plain")):
+        return scope
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+
+
+def _query_names(dependant: Any) -> set[str]:
+    """The query parameters of a route and of what it depends on; those of a model are its fields."""
+    names: set[str] = set()
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names |= {inner.alias or name for name, inner in kind.model_fields.items()}
+        else:
+            names.add(field.alias)
+    return names.union(*map(_query_names, dependant.dependencies))
+
+
+def _lines(errors: Sequence[Any]) -> list[str]:
+    return [_line(error) for error in errors] or ["body: cannot be read"]
+
+
+def _line(error: dict[str, Any]) -> str:
+    where = list(error["loc"])
+    if where and where[0] in _WHERE:
+        source, *where = where
+        where = where if where and error["type"] != "json_invalid" else [source]
+    key = ""
+    for part in where:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        message = f"expected valid JSON, found an error at {error['loc'][-1]}: {error.get('ctx', {}).get('error', '')}"
+    elif error["type"] == "extra_forbidden":
+        message = "no such key"
+    return f"{key}: {message}"
+
+
+async def no_such_endpoint(request: Request, error: Exception) -> Response:
+    """The answer to a path or a method that is not there; for the control plane in its own words."""
+    from fastapi.exception_handlers import http_exception_handler
+
+    assert isinstance(error, HTTPException)
+    if not request.url.path.startswith(f"{PREFIX}/"):
+        return await http_exception_handler(request, error)
+    if error.status_code == 405:
+        allowed = Headers(error.headers).get("allow", "")
+        line = f"{request.method} {request.url.path}: no such method; allowed: {allowed}"
+    elif error.status_code == 404:
+        line = f"{request.method} {request.url.path}: no such endpoint; GET {PREFIX}/ lists them"
+    else:
+        line = str(error.detail)
+    return refusal(error.status_code, line, headers=dict(error.headers or {}))
