@@ -23,12 +23,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.chldo.wire import ChldoWire
-from app.control.access import Access, describe
+from app.control.access import Access
 from app.control.health import health_routes
 from app.control.index import control_routes
 from app.control.plane import Plane
+<<<<<<< HEAD
 from app.control.refusals import no_such_endpoint
 from app.control.schemas import schema_routes
+=======
+from app.control.refusals import describe, no_such_endpoint
+>>>>>>> 3862681 (Build each control route once, and end feeds when the server stops)
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock
 from app.emulation.journal import Journal
@@ -325,8 +329,13 @@ class Application(FastAPI):
         self.sockets: dict[str, ASGIApp] = {}
         self.tapes: TapeServer | None = None
 
+    def stopping(self) -> None:
+        """The server is about to stop: what waits for the journal ends."""
+        program: Program = self.state.program
+        program.stage.journal.close()
+
     def openapi(self) -> dict[str, Any]:
-        return describe(super().openapi(), CONTROL)
+        return describe(super().openapi())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.tapes is not None and self.tapes.takes(scope):
@@ -390,11 +399,16 @@ def create_app(
         app.sockets.update(wire.sockets)
     access = app.state.access = Access.of(settings)
     if settings.control.enabled:
+<<<<<<< HEAD
         app.include_router(schema_routes())
         plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data)
         app.include_router(control_routes(plane, access))
     if settings.tape is not None:
         app.tapes = open_tapes(settings.tape, settings, world)
+=======
+        plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data, access)
+        app.router.routes.extend(control_routes(plane))
+>>>>>>> 3862681 (Build each control route once, and end feeds when the server stops)
     return app
 
 

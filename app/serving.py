@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from asyncio import BaseTransport
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -236,6 +237,19 @@ class RequestProtocol(HttpToolsProtocol):
             self._first = None
 
 
+class Server(uvicorn.Server):
+    """Tells the application that it stops, so that answers without an end come to theirs, before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._stopping is not None:
+            self._stopping()
+        await super().shutdown(sockets)
+
+
 def server_of(app: Any, settings: Settings) -> uvicorn.Server:
     """A uvicorn server for `app`, not yet running."""
     v3 = settings.v3
@@ -258,7 +272,7 @@ def server_of(app: Any, settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=2,
     )
     sys.setswitchinterval(SWITCH)
-    return uvicorn.Server(config)
+    return Server(config, getattr(app, "stopping", None))
 
 
 SWITCH = 0.0005

@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Request, Security
@@ -104,12 +104,3 @@ def guard(access: Access) -> Callable[..., Awaitable[None]]:
         access.check(request, bearer.credentials if bearer is not None else query)
 
     return admitted
-
-
-def describe(schema: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The OpenAPI document without the 422 that this control plane never answers."""
-    for path, methods in schema["paths"].items():
-        if path.startswith(prefix):
-            for operation in methods.values():
-                operation["responses"].pop("422", None)
-    return schema

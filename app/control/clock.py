@@ -40,7 +40,7 @@ class Instant(Body):
 
 def clock_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("clock")
+    routes = router(plane, "clock")
     clock = plane.stage.world.clock
 
     def now() -> Clock:

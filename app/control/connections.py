@@ -63,7 +63,7 @@ Id = Annotated[str, Path(alias="id", description="The connection's id.", example
 
 def connection_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("connections", 404, 409, 413)
+    routes = router(plane, "connections", 404, 409, 413)
     lines = plane.stage.lines
 
     def find(uid: str) -> Line:

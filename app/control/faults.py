@@ -121,7 +121,7 @@ _SEVERAL = {
 
 def fault_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("faults", 404, 409, 413)
+    routes = router(plane, "faults", 404, 409, 413)
     faults = plane.stage.faults
 
     @routes.get("/faults", summary="The rules in force")

@@ -26,7 +26,7 @@ class InForce(BaseModel):
 
 def fixture_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("fixtures", 409, 503)
+    routes = router(plane, "fixtures", 409, 503)
 
     @routes.get("/fixtures", summary="What is in force of the fixture files")
     async def read() -> InForce:

@@ -94,7 +94,7 @@ Asked = Annotated[journal.Query, Depends(asked)]
 
 def journal_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("journal", 409)
+    routes = router(plane, "journal", 409)
     kept = plane.stage.journal
 
     @routes.get("/journal", summary="What has happened", response_model=Entries)

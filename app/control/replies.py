@@ -91,7 +91,7 @@ class Explained(BaseModel):
 
 def reply_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("replies", 404, 409, 413, 503)
+    routes = router(plane, "replies", 404, 409, 413, 503)
 
     @routes.get("/replies", summary="What was added at runtime")
     async def all_of_them() -> Replies:

@@ -28,7 +28,7 @@ class Done(BaseModel):
 
 def reset_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("reset", 404, 413, 503)
+    routes = router(plane, "reset", 404, 413, 503)
 
     @routes.post("/reset", summary="Start anew: everything, a space or a room")
     async def reset(scope: Scope | None = None) -> Done:

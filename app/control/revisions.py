@@ -28,7 +28,7 @@ class Choice(Body):
 
 def revision_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("revision", 413)
+    routes = router(plane, "revision", 413)
 
     def told(wire: Wire) -> Spoken:
         names = [wire.name for wire in plane.wires]

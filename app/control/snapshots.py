@@ -45,7 +45,7 @@ Which = Annotated[str, Path(alias="id", description="Its id, or its name: the ne
 
 def snapshot_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("snapshots", 404, 409, 413, 503)
+    routes = router(plane, "snapshots", 404, 409, 413, 503)
     machine = RealClock()
 
     def archive() -> Archive:

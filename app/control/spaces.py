@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.control.bodies import body_of, read_body
 from app.control.plane import Body, Plane, Removed, router
 from app.control.refusals import Refused
 from app.emulation.fixtures import KEYS, LARGEST_WHOLE, read_space, space_defaults
+from app.emulation.lore import written
 from app.emulation.report import Item
 from app.engine import Engine
 from app.spaces.models import ApiKey, Space
@@ -41,9 +43,7 @@ class Key(BaseModel):
 
 
 class SpaceAsItIs(BaseModel):
-    """A space, by the keys of spaces.yaml, with its balance as it is now. `rooms`: how many have kept a turn."""
-
-    model_config = ConfigDict(extra="allow")
+    """A space, by the keys of spaces.yaml, with its balance as it is now."""
 
     uid: str = Field(examples=["second"])
     org_id: str
@@ -59,10 +59,9 @@ class SpaceAsItIs(BaseModel):
     default: bool = Field(description="Whether it answers where a request names no space.")
     strict: bool
     api_keys: list[Key]
-    greetings: list[dict[str, Any]]
-    scenes: list[dict[str, Any]]
+    greetings: dict[str, str]
+    scenes: dict[str, Any]
     memories: list[dict[str, Any]]
-    rooms: int
 
 
 class Spaces(BaseModel):
@@ -97,7 +96,7 @@ KeyInPath = Annotated[str, Path(description="The key.", examples=["d4a3653a4ba72
 
 def space_routes(plane: Plane) -> APIRouter:
     """The routes."""
-    routes = router("spaces", 404, 409, 413, 503)
+    routes = router(plane, "spaces", 404, 409, 413, 503)
     ids = plane.stage.world.ids.branch("control", "keys")
 
     @routes.get("/spaces", summary="Every space")
@@ -218,8 +217,6 @@ def _given(item: Item, required: tuple[str, ...]) -> Mapping[str, Item]:
 
 async def _check_graph(engine: Engine, values: Mapping[str, Any]) -> None:
     """Raises `Refused` for a graph that cannot be had."""
-    import asyncio
-
     from app.agent.graphs import GraphError
 
     if "graph" in values:
@@ -232,11 +229,9 @@ async def _check_graph(engine: Engine, values: Mapping[str, Any]) -> None:
 def _shown(listed: Listed, book: LiveBook) -> SpaceAsItIs:
     space = listed.space
     plain: dict[str, Any] = {field.name: getattr(space, field.name) for field in fields(Space)}
-    for name in ("greetings", "scenes", "memories"):
-        plain[name] = [{field.name: getattr(one, field.name) for field in fields(one)} for one in getattr(space, name)]
+    plain |= written(space)
     return SpaceAsItIs(
         **plain,
         strict=book.current.is_strict(space.uid),
         api_keys=[Key(key=key.key, usable=key.usable) for key in listed.keys],
-        rooms=listed.rooms,
     )

@@ -1,4 +1,4 @@
-"""Reads what a space says and knows: the greetings, scenes and memories of `spaces.yaml`."""
+"""Reads and writes what a space says and knows: the greetings, scenes and memories of `spaces.yaml`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from hashlib import blake2b
 from unicodedata import normalize
 
+from app.emulation.documents import Json
 from app.emulation.report import Item
-from app.spaces.models import Greeting, Memory, Scene
+from app.spaces.models import Greeting, Memory, Scene, Space
 
 KEYS: dict[str, tuple[str, ...]] = {
     "scene": ("name", "prompt"),
@@ -18,6 +19,34 @@ KEYS: dict[str, tuple[str, ...]] = {
 LAST_GREETING = 2**31 - 1
 LAST_SCENE = 7
 _UID = re.compile(r"[0-9a-f]{17}")
+
+
+def written(space: Space) -> dict[str, Json]:
+    """The greetings, scenes and memories of a space as a file would say them."""
+    return {
+        "greetings": {str(greeting.number): greeting.text for greeting in space.greetings},
+        "scenes": {str(scene.number): _written_scene(scene) for scene in space.scenes},
+        "memories": [_written_memory(memory) for memory in space.memories],
+    }
+
+
+def _written_scene(scene: Scene) -> Json:
+    return {"name": scene.name, "prompt": scene.prompt} if scene.name else scene.prompt
+
+
+def _written_memory(memory: Memory) -> Json:
+    told: dict[str, Json] = {
+        "uid": memory.uid,
+        "name": memory.name,
+        "variants": list(memory.variants),
+        "hotword": memory.hotword,
+        "long_term": memory.long_term,
+    }
+    if memory.text is not None:
+        told["text"] = memory.text
+    if memory.entries is not None:
+        told["dictionary"] = [{"k": key, "v": value} for key, value in memory.entries]
+    return told
 
 
 def read_greetings(item: Item) -> tuple[Greeting, ...]:

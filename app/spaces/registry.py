@@ -17,7 +17,7 @@ from app.spaces.lore import FIELDS, NONE, Sealed, seal, unseal
 from app.spaces.models import ApiKey, Space
 from app.spaces.seeds import lock_seeds, write_lore
 from app.spaces.store import SpaceStore
-from app.spaces.tables import STATE_COLUMNS, api_keys, lore, memories, rooms, spaces
+from app.spaces.tables import STATE_COLUMNS, api_keys, lore, memories, spaces
 from app.spaces.text import storable
 
 
@@ -31,11 +31,10 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A space with its keys, and how many rooms have talked in it."""
+    """A space with its keys."""
 
     space: Space
     keys: tuple[ApiKey, ...]
-    rooms: int
 
 
 class Registry:
@@ -178,19 +177,16 @@ def _read(connection: Connection, uid: str | None) -> list[Listed]:
     """Every space, or the one of that uid."""
     chosen = select(lore.c.content, *STATE_COLUMNS).join_from(spaces, lore, isouter=True).order_by(spaces.c.uid)
     owned = select(api_keys.c.space_uid, api_keys.c.key, api_keys.c.usable).order_by(api_keys.c.key)
-    talked = select(rooms.c.space_uid, func.count()).group_by(rooms.c.space_uid)
     if uid is not None:
         chosen = chosen.where(spaces.c.uid == uid)
         owned = owned.where(api_keys.c.space_uid == uid)
-        talked = talked.where(rooms.c.space_uid == uid)
     keys: dict[str, list[ApiKey]] = {}
     for space_uid, key, usable in connection.execute(owned):
         keys.setdefault(space_uid, []).append(ApiKey(key, usable))
-    counts = {row[0]: row[1] for row in connection.execute(talked)}
     found: list[Listed] = []
     for row in connection.execute(chosen):
         space = (unseal(row.content) if row.content else NONE).of(held(row).space)
-        found.append(Listed(space, tuple(keys.get(space.uid, ())), counts.get(space.uid, 0)))
+        found.append(Listed(space, tuple(keys.get(space.uid, ()))))
     return found
 
 

@@ -78,8 +78,8 @@ class SlowAnswers:
         self.release = asyncio.Event()
         database.read = self._answer  # type: ignore[method-assign]
 
-    async def _answer(self, work: Any) -> Any:
-        answer: Any = await self._read(work)
+    async def _answer(self, work: Any, **options: Any) -> Any:
+        answer: Any = await self._read(work, **options)
         self.read.set()
         await self.release.wait()
         return answer

@@ -22,7 +22,7 @@ from tests.spaces.conftest import World, command
 from tests.spaces.samples import SlowAnswers, at_once, count_turns, turn
 
 
-async def started(database: Database, **options: int) -> History:
+async def started(database: Database, **options: Any) -> History:
     history = History(database, **options)
     await history.start()
     return history
