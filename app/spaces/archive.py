@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from app.spaces.contents import SCHEMA, Rows
+from app.spaces.contents import SCHEMA, Rows, fits
 
 MOST = 100
 """Snapshots that are kept."""
@@ -106,6 +106,8 @@ class Archive:
                 raise NoSnapshot(f"snapshot {snapshot.id} was made by another version of this program")
             *tables, last = lines
             rows = {line["table"]: line["rows"] for line in tables}
+            if not fits(rows):
+                raise ValueError("not the tables of this schema")
             return Taken(rows, last["threads"], last["strict"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NoSnapshot(f"snapshot {snapshot.id} cannot be read: {type(error).__name__}") from error
@@ -142,5 +144,5 @@ class Archive:
                 header: dict[str, Any] = orjson.loads(stream.readline())
             facts = {key: header[key] for key in ("name", "at", "spaces", "rooms", "turns", "threads")}
             return Snapshot(id=f"s{number}", **facts, bytes=path.stat().st_size)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None

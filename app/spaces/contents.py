@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text, update
+from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, insert, select, text, update
 
 from app.spaces.database import Database
 from app.spaces.history import History
@@ -153,11 +153,22 @@ def _as_declared(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Seq
     write_seeds(connection, seeds, sealed)
 
 
+def fits(rows: Rows) -> bool:
+    """Whether these are rows of the tables as they are now."""
+    return rows.keys() == {table.name for table in _ALL} and all(
+        len(row) == len(_columns(table)) for table in _ALL for row in rows[table.name]
+    )
+
+
+def _columns(table: Table) -> list[Column[Any]]:
+    """Those of a table that a snapshot has: turns are numbered anew."""
+    return [column for column in table.c if column is not turns.c.id]
+
+
 def _take(connection: Connection) -> Rows:
     taken: Rows = {}
     for table in _ALL:
-        columns = [column for column in table.c if column is not turns.c.id]
-        rows = connection.execute(select(*columns).order_by(*table.primary_key.columns))
+        rows = connection.execute(select(*_columns(table)).order_by(*table.primary_key.columns))
         taken[table.name] = [list(row) for row in rows]
     return taken
 
@@ -170,8 +181,8 @@ def _put(connection: Connection, rows: Rows) -> None:
     for table in (fired, turns, rooms, api_keys, memories, lore, spaces):
         connection.execute(delete(table))
     for table in _ALL:
-        names_of = [column.name for column in table.c if column is not turns.c.id]
-        put = [dict(zip(names_of, row, strict=True)) for row in rows[table.name]]
+        columns = [column.name for column in _columns(table)]
+        put = [dict(zip(columns, row, strict=True)) for row in rows[table.name]]
         if table is spaces:
             # Higher than any copy in memory, here or in another process.
             for row in put:

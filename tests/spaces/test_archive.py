@@ -1,0 +1,106 @@
+"""Snapshots on disk."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.spaces import archive
+from app.spaces.archive import Archive, ArchiveFull, NoSnapshot, Taken
+from app.spaces.contents import SCHEMA, Rows
+
+ROWS: Rows = {
+    "spaces": [[*("a", "org", "데모", 1, 0, 0, True, "ko", "scripted", "companion", "", True, 1, "")]],
+    "lore": [],
+    "memories": [],
+    "api_keys": [["k", "a", True]],
+    "rooms": [["a", "r", 1], ["a", "q", 0]],
+    "turns": [[*("a", "r", 1, "u", None, "안녕", "", "ko", None, None, "2024-11-13", 0, "")]],
+    "fired": [],
+}
+TAKEN = Taken(
+    rows=ROWS,
+    threads=[["", "a/r", "msgpack", "AA==", "json", "AA=="]],
+    strict={"a": True},
+)
+
+
+def header(schema: str = SCHEMA) -> bytes:
+    return b'{"schema":"%s","name":"","at":1,"spaces":0,"rooms":0,"turns":0,"threads":0}\n' % schema.encode()
+
+
+def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
+    kept = Archive(tmp_path / "snapshots")
+    assert kept.all() == []
+    made = kept.write("전", 12.5, TAKEN)
+    assert (made.id, made.name, made.at, made.spaces, made.rooms, made.turns, made.threads) == (
+        *("s1", "전", 12.5),
+        *(1, 2, 1, 1),
+    )
+    assert made.bytes == (tmp_path / "snapshots" / "s1.jsonl").stat().st_size
+    assert kept.all() == [made]
+    assert kept.read(made) == TAKEN
+
+
+def test_the_files_are_for_their_owner_only_and_nothing_else_stays(tmp_path: Path) -> None:
+    kept = Archive(tmp_path)
+    kept.write("", 1, TAKEN)
+    assert [path.name for path in tmp_path.iterdir()] == ["s1.jsonl"]
+    assert stat.S_IMODE((tmp_path / "s1.jsonl").stat().st_mode) == 0o600
+
+
+def test_a_name_finds_its_newest_and_an_id_comes_before_a_name(tmp_path: Path) -> None:
+    kept = Archive(tmp_path)
+    first, second, third = kept.write("x", 1, TAKEN), kept.write("x", 2, TAKEN), kept.write("s1", 3, TAKEN)
+    assert kept.find("x") == second
+    assert kept.find("s1") == first
+    assert kept.all() == [first, second, third]
+    kept.delete(second)
+    assert kept.find("x") == first
+    with pytest.raises(NoSnapshot, match="there is no snapshot s2"):
+        kept.find("s2")
+
+
+def test_a_number_that_another_process_takes_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = Archive(tmp_path), Archive(tmp_path)
+    theirs.write("theirs", 1, TAKEN)
+    monkeypatch.setattr(ours, "_numbers", list)
+    made = ours.write("ours", 2, TAKEN)
+    assert made.id == "s2"
+    assert [one.name for one in theirs.all()] == ["theirs", "ours"]
+
+
+def test_there_is_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST", 1)
+    kept = Archive(tmp_path)
+    kept.write("", 1, TAKEN)
+    with pytest.raises(ArchiveFull, match="at most 1 snapshots are kept: delete one"):
+        kept.write("", 2, TAKEN)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "cannot be read"),
+        (b"[1]\n", "cannot be read"),
+        (b"\xff\xfe\n", "cannot be read"),
+        (header("0000") + b"{}\n", "another version"),
+        (header(), "cannot be read"),
+        (header() + b'{"threads":[],"strict":{}}\n', "cannot be read"),
+        (header() + b'{"table":"spaces","rows":[[1]]}\n{"threads":[],"strict":{}}\n', "cannot be read"),
+    ],
+)
+def test_a_file_that_is_none_of_ours_is_told_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+    kept = Archive(tmp_path)
+    made = kept.write("", 1, TAKEN)
+    (tmp_path / "s1.jsonl").write_bytes(content)
+    kept.all()
+    with pytest.raises(NoSnapshot, match=reason):
+        kept.read(made)
+    with pytest.raises(NoSnapshot):
+        kept.read(replace(made, id="s9"))
