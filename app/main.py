@@ -27,12 +27,8 @@ from app.control.access import Access
 from app.control.health import health_routes
 from app.control.index import control_routes
 from app.control.plane import Plane
-<<<<<<< HEAD
-from app.control.refusals import no_such_endpoint
-from app.control.schemas import schema_routes
-=======
 from app.control.refusals import describe, no_such_endpoint
->>>>>>> 3862681 (Build each control route once, and end feeds when the server stops)
+from app.control.schemas import schema_routes
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock
 from app.emulation.journal import Journal
@@ -399,16 +395,11 @@ def create_app(
         app.sockets.update(wire.sockets)
     access = app.state.access = Access.of(settings)
     if settings.control.enabled:
-<<<<<<< HEAD
         app.include_router(schema_routes())
-        plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data)
-        app.include_router(control_routes(plane, access))
-    if settings.tape is not None:
-        app.tapes = open_tapes(settings.tape, settings, world)
-=======
         plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data, access)
         app.router.routes.extend(control_routes(plane))
->>>>>>> 3862681 (Build each control route once, and end feeds when the server stops)
+    if settings.tape is not None:
+        app.tapes = open_tapes(settings.tape, settings, world)
     return app
 
 

@@ -134,9 +134,7 @@ class Database:
         self._groups.append(group)
         return group
 
-    async def _try(
-        self, work: Work[T], operation: Operation, trouble: Trouble | None, *, steady: bool = False
-    ) -> T:
+    async def _try(self, work: Work[T], operation: Operation, trouble: Trouble | None, *, steady: bool = False) -> T:
         if not self._open:
             raise StoreClosed("the store is not open")
         write = operation == "write"

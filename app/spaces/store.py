@@ -182,8 +182,7 @@ class SpaceStore:
         try:
             return await self._database.write(partial(_set_key, key=storable(key), usable=usable), administers=True)
         finally:
-            self._seeds += 1
-            self._answers.clear()
+            self._changed()
 
     async def _balance(self, space_uid: str) -> int | None:
         self._renew()
