@@ -28,13 +28,22 @@ def redact(text: str) -> str:
     return text
 
 
+def sound(text: str) -> str:
+    """`text` as UTF-8 can hold it: half a surrogate pair, which JSON can spell, becomes U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def redacted(value: object) -> Any:
     """`value` as JSON can hold it, every text in it redacted."""
     if isinstance(value, dict):
         return {
-            str(key): f"{item[:2]}…" if str(key).lower() in _NAMES and isinstance(item, str) else redacted(item)
+            sound(str(key)): (
+                f"{sound(item[:2])}…" if str(key).lower() in _NAMES and isinstance(item, str) else redacted(item)
+            )
             for key, item in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))
+    return value if value is None or isinstance(value, bool | int | float) else redact(sound(str(value)))

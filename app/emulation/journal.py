@@ -16,7 +16,7 @@ from typing import Any, cast
 import orjson
 
 from app.emulation.determinism import Clock, machine_monotonic
-from app.redaction import SHORTENED, redact, redacted
+from app.redaction import SHORTENED, redact, redacted, sound
 
 KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control")
 """What an entry can be: a socket opened, refused or closed, a frame from or to the client, an HTTP call, which reply
@@ -83,13 +83,13 @@ class Entry:
             "mono": round(self.mono, 6),
             "wire": self.wire,
             "connection": self.connection,
-            "room": self.room,
+            "room": sound(self.room),
             "turn": self.turn,
         }
         if self.text is not None:
-            told["type"] = self.type
+            told["type"] = sound(self.type)
             told["bytes"] = len(self.text.encode("utf-8", "surrogatepass"))
-            told["text"] = redact(self.text)
+            told["text"] = redact(sound(self.text))
         detail = self.shown_detail
         return told if detail is None else {**told, **detail}
 

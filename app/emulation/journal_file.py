@@ -47,7 +47,11 @@ class JournalFile:
         self._size = size
         self._files = files
         self._waiting: queue.Queue[Entry | None] = queue.Queue(WAITING)
-        self._lost = 0
+        self._overrun = 0
+        """Entries that found no place to wait; counted by the event loop alone."""
+        self._failed = 0
+        """Entries that could not be written; counted by the thread alone, like those it has told of."""
+        self._told = 0
         self._thread: threading.Thread | None = None
         self._lines: _Lines | None = None
 
@@ -65,7 +69,7 @@ class JournalFile:
         try:
             self._waiting.put_nowait(entry)
         except queue.Full:
-            self._lost += 1
+            self._overrun += 1
 
     def close(self, patience: float = 5.0) -> None:
         """Writes what waits, for `patience` seconds at most. Blocks."""
@@ -85,16 +89,15 @@ class JournalFile:
         failing = False
         try:
             while (entry := self._waiting.get()) is not None:
-                told = [entry.plain()]
-                if self._lost:
-                    lost, self._lost = self._lost, 0
-                    told.insert(0, {"kind": "lost", "entries": lost})
                 try:
-                    for line in told:
-                        lines.write(orjson.dumps(line, default=str).decode())
+                    lost = self._overrun + self._failed - self._told
+                    if lost:
+                        lines.write(orjson.dumps({"kind": "lost", "entries": lost}).decode())
+                        self._told += lost
+                    lines.write(orjson.dumps(entry.plain(), default=str).decode())
                     failing = False
-                except OSError as error:
-                    self._lost += 1
+                except (OSError, ValueError, TypeError) as error:
+                    self._failed += 1
                     if not failing:
                         log.error("the journal cannot be written to %s: %s", self._folder / FILE, error)
                     failing = True
