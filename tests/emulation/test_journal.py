@@ -185,7 +185,7 @@ def test_a_search_cannot_guess_what_is_redacted() -> None:
         assert kept.find(Query(text=wanted)) == [], wanted
     kept.clear()
     kept.write("in", text=f'{{"api_key":"{KEY}"}}')
-    for wanted in (KEY[:4], f"{KEY[:4]}…", "api_key"):
+    for wanted in (KEY[:2], f"{KEY[:2]}…", "api_key"):
         assert len(kept.find(Query(text=wanted))) == 1, wanted
 
 
