@@ -261,7 +261,8 @@ async def test_what_comes_does_not_put_the_end_of_a_wait_off() -> None:
             await asyncio.sleep(0)
 
     talking = asyncio.ensure_future(talk())
-    found = await kept.wait(Query(), count=10**9, seconds=0.05)
+    async with asyncio.timeout(10):
+        found = await kept.wait(Query(), count=10**9, seconds=0.05)
     talking.cancel()
     assert len(found) > 1
 
