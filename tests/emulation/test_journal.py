@@ -17,7 +17,9 @@ KEY = "d4a3653a4ba72d6e04a293"
 
 
 def journal(**bounds: int) -> Journal:
-    return Journal(clock=VirtualClock(1000.0), **bounds)
+    kept = Journal(clock=VirtualClock(1000.0), **bounds)
+    kept.readers = dict.fromkeys(("", "w", "w1", "w2"), status)
+    return kept
 
 
 def status(body: Mapping[str, Any]) -> str:
@@ -30,7 +32,7 @@ def seqs(entries: list[Entry]) -> list[int]:
 
 def test_an_entry_tells_when_where_and_what() -> None:
     kept = journal()
-    kept.write("out", wire="w", connection="c", room="r", turn=2, text='{"status":"END"}', reader=status)
+    kept.write("out", wire="w", connection="c", room="r", turn=2, text='{"status":"END"}')
     told = kept.find(Query())[0].plain()
     assert told.pop("mono") > 0
     assert told == {
@@ -70,7 +72,7 @@ def test_the_clock_of_an_entry_may_be_a_rooms_own() -> None:
 def test_bytes_are_those_on_the_wire_and_a_type_needs_json() -> None:
     kept = journal()
     for text in ('{"status":"가"}', "no json", "[1]", '{"status"', "half \ud83d"):
-        kept.write("out", text=text, reader=status)
+        kept.write("out", text=text)
     told = [entry.plain() for entry in kept.find(Query())]
     assert [(one["type"], one["bytes"]) for one in told] == [("가", 16), ("", 7), ("", 3), ("", 9), ("", 8)]
 
@@ -132,7 +134,6 @@ def filled() -> Journal:
             turn=number or None,
             text=None if kind in ("match", "http") else f'{{"status":"S{number}","msg":"안녕 {number}"}}',
             detail={"source": f"replies/{number}.yaml"} if kind in ("match", "fault") else None,
-            reader=status,
         )
     return kept
 
@@ -201,9 +202,7 @@ def test_what_is_shown_has_no_key_in_it() -> None:
 
 def test_half_an_emoji_is_shown_as_what_it_is_not() -> None:
     kept = journal()
-    kept.write(
-        "match", room="half \ud83d", text='{"status":"\\ud83d"}', reader=status, detail={"msg\ud83d": "\ud83d 😀"}
-    )
+    kept.write("match", room="half \ud83d", text='{"status":"\\ud83d"}', detail={"msg\ud83d": "\ud83d 😀"})
     told = kept.find(Query())[0].plain()
     assert (told["room"], told["msg�"]) == ("half �", "� 😀")
     assert orjson.dumps(told)
