@@ -80,6 +80,9 @@ def serve(
         float | None, typer.Option(help="How fast tapes play: 1 as recorded, 2 twice as fast, 0 at once.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", envvar="CHLDO_CONFIG")] = None,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="End when standard input ends: with whoever started it.")
+    ] = False,
 ) -> None:
     """Start the server.
 
@@ -104,7 +107,7 @@ def serve(
         )
     except SettingsError as error:
         fail(str(error))
-    run_server(settings)
+    run_server(settings, until_eof=until_eof)
 
 
 @cli.command()
@@ -132,11 +135,11 @@ def health(
         raise SystemExit(1) from None
 
 
-def run_server(settings: Settings) -> None:
-    """Serves until a signal; exit code 2 with one line if it cannot."""
+def run_server(settings: Settings, *, until_eof: bool = False) -> None:
+    """Serves until a signal, or the end of standard input; exit code 2 with one line if it cannot."""
     from app.logs import configure_logs
     from app.main import create_app
-    from app.serving import keep_loaded, listen, server_of
+    from app.serving import end_with_input, keep_loaded, listen, server_of
     from app.settings import SettingsError
 
     configure_logs(settings.log_format, settings.log_level)
@@ -163,6 +166,8 @@ def run_server(settings: Settings) -> None:
     # uvicorn takes the signals over once it runs, and raises them again when it has ended in order: that is a success.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    if until_eof:
+        end_with_input()
     banner(listener, settings, app.state.access.made)
     try:
         server.run(sockets=[listener])
