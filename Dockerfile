@@ -4,6 +4,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE.md langgraph.json ./
 COPY app app
 COPY graphs graphs
+COPY pytest_chldo pytest_chldo
 COPY fixtures fixtures
 RUN python -m venv /opt/chldo && /opt/chldo/bin/pip install --no-cache-dir -c constraints.txt ".[postgres,checkpoint]"
 
