@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from pytest_chldo.control import Control
 
@@ -16,9 +15,9 @@ class Clock:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def told(self) -> dict[str, Any]:
-        """What the control plane says of it."""
-        return dict(self._control.get("clock"))
+    def now(self) -> datetime:
+        """What time it is, in UTC."""
+        return datetime.fromisoformat(self._control.get("clock")["instant"])
 
     def freeze(self) -> None:
         """Stops time, and every pause that is under way with it."""

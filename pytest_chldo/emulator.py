@@ -39,7 +39,9 @@ ANYTHING = _Anything()
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open socket. `id` is the wire's own name for it; `opened`: emulated time in epoch seconds."""
+    """An open socket. `id` is the wire's own name for it; `opened`: emulated time in epoch seconds; `exchanges`: requests
+    that were accepted.
+    """
 
     id: str
     wire: str
@@ -47,8 +49,9 @@ class Connection:
     user: str
     path: str
     opened: float
-    received: int
-    sent: int
+    frames_in: int
+    frames_out: int
+    exchanges: int
 
 
 class Emulator:
@@ -87,15 +90,11 @@ class Emulator:
         """Where it answers over HTTP, without a slash at the end."""
         return self.server.http_url
 
-    def ws_url(self, room: str | None = None, *, user: str = "tester", path: str | None = None, **query: str) -> str:
-        """An address to connect to; more `query` parameters as the wire knows them (`revision="2024-10-06"`).
-
-        `path` is that of the revision in force by default: `/v3/`, of 2023-12-28 `/v1/`.
-        """
+    def ws_url(self, room: str | None = None, *, user: str = "tester", path: str = "/v3/", **query: str) -> str:
+        """An address to connect to; more `query` parameters as the wire knows them (`revision="2024-10-06"`)."""
         named = {"room_uid": room, "user_uid": user, **query}
         asked = urlencode({key: value for key, value in named.items() if value is not None})
-        where = path if path is not None else str(self.control.get("revision")["path"])
-        return f"ws{self.http_url.removeprefix('http')}{where}?{asked}"
+        return f"ws{self.http_url.removeprefix('http')}{path}?{asked}"
 
     @property
     def space(self) -> str:

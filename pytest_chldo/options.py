@@ -68,7 +68,7 @@ def read(config: pytest.Config) -> Options:
     return Options(
         url=_given(config, "url")[0] or None,
         token=_given(config, "token")[0] or None,
-        fixtures=_folder(config, fixtures, source) if fixtures else None,
+        fixtures=_path(config, fixtures, source) if fixtures else None,
         seed=_seed(seed, seed_source) if seed else SEED,
         revision=_given(config, "revision")[0] or None,
         reset=_switch(reset, reset_source) if reset else None,
@@ -88,15 +88,12 @@ def _given(config: pytest.Config, name: str) -> tuple[str, str]:
     return str(config.getini(f"emulator_{name}")).strip(), f"emulator_{name}"
 
 
-def _folder(config: pytest.Config, text: str, source: str) -> Path:
-    """A folder; of the configuration file it is relative to that file, else to where pytest was started."""
+def _path(config: pytest.Config, text: str, source: str) -> Path:
+    """A path; one of the configuration file is relative to that file, any other to where pytest was started."""
     start = config.invocation_params.dir
     if not source.startswith(("--", "CHLDO_")):
         start = config.inipath.parent if config.inipath else config.rootpath
-    folder = (start / Path(text).expanduser()).resolve()
-    if not folder.is_dir():
-        raise pytest.UsageError(f"{source}: there is no folder {folder}")
-    return folder
+    return (start / Path(text).expanduser()).resolve()
 
 
 def _seed(text: str, source: str) -> int | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _USED: pytest.StashKey[Emulator] = pytest.StashKey()
 """The emulator of a test that asked for one."""
 
+_OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
+
 LOG_LINES = 30
 """Lines of the server's log that a failed test shows."""
 
@@ -25,12 +27,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.declare(parser)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_OPTIONS] = options.read(config)
+
+
 @pytest.fixture(scope="session")
 def emulator_options(pytestconfig: pytest.Config) -> Options:
     """How the emulator of this session is had, from command line, environment and configuration file. A conftest.py
     may put its own in place of it: `dataclasses.replace(emulator_options, fixtures=…)`.
     """
-    return options.read(pytestconfig)
+    return pytestconfig.stash[_OPTIONS]
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +53,7 @@ def emulator_server(
     try:
         server = running.__enter__()
     except EmulatorError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     try:
         yield server
     finally:
@@ -66,7 +72,7 @@ def emulator(emulator_server: Server, request: pytest.FixtureRequest) -> Iterato
     try:
         made.begin()
     except EmulatorError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     request.node.stash[_USED] = made
     yield made
     made.end()
