@@ -77,7 +77,7 @@ export class Emulator {
 export async function startEmulator(options = []) {
   const program = process.env.CHLDO_EMULATOR ?? 'chldo-emulator'
   const data = await mkdtemp(join(tmpdir(), 'chldo-emulator-'))
-  const args = ['serve', '--port', '0', '--data', data, '--seed', '1', '--until-eof', '--log-level', 'warning', ...options]
+  const args = ['serve', '--port', '0', '--data', data, '--seed', '8', '--until-eof', '--log-level', 'warning', ...options]
   const server = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, CHLDO_VOICE_ENGINE: process.env.CHLDO_VOICE_ENGINE ?? 'tone', CHLDO_VOICE_WORKERS: '1' },

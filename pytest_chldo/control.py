@@ -39,9 +39,9 @@ class Control:
         self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._fate = fate
 
-    def get(self, *path: str, timeout: float = PATIENCE, **query: Any) -> Any:
-        """What is at `path` under /_emulator; queries that are None are left out."""
-        return self.ask("GET", *path, timeout=timeout, query=query)
+    def get(self, *path: str, patience: float = PATIENCE, **query: Any) -> Any:
+        """What is at `path` under /_emulator; queries that are None are left out. `patience`: seconds."""
+        return self.ask("GET", *path, patience=patience, query=query)
 
     def ask(
         self,
@@ -49,7 +49,7 @@ class Control:
         *path: str,
         body: Any = None,
         query: Mapping[str, Any] | None = None,
-        timeout: float = PATIENCE,
+        patience: float = PATIENCE,
     ) -> Any:
         """The answer's JSON; None if it has none. Raises `EmulatorError` with the server's own line, or with why there
         is no answer.
@@ -59,7 +59,7 @@ class Control:
         target = f"{self._base}{place}{'?' if asked else ''}{asked}"
         sent = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers = self._headers if sent is None else {**self._headers, "Content-Type": "application/json"}
-        connection = self._kind(self._host, self._port, timeout=timeout)
+        connection = self._kind(self._host, self._port, timeout=patience)
         try:
             connection.request(method, target, sent, headers)
             answer = connection.getresponse()

@@ -17,12 +17,15 @@ from urllib.parse import urlencode
 
 from pytest_chldo.clock import Clock
 from pytest_chldo.conditions import Condition, plain, plain_all
-from pytest_chldo.control import Control, EmulatorError
+from pytest_chldo.control import PATIENCE, Control, EmulatorError
 from pytest_chldo.entries import Entry, listing, nearest
 from pytest_chldo.handles import Fault, Handle, Profile, Reply, Snapshot
 from pytest_chldo.server import Server
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+MOST = 10_000
+"""Entries that the control plane gives at a time."""
 
 LOOKED_AT = 500
 """Newest entries that a failed wait is explained with."""
@@ -39,8 +42,8 @@ ANYTHING = _Anything()
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open socket. `id` is the wire's own name for it; `opened`: emulated time in epoch seconds; `exchanges`: requests
-    that were accepted.
+    """An open socket. `id`: the wire's own name for it; `opened`: emulated time in epoch seconds; `exchanges`: how many
+    requests were accepted.
     """
 
     id: str
@@ -73,8 +76,7 @@ class Emulator:
         """Makes it as new: everything is reset, or, where others use the server too, only what is new is looked at."""
         self._log_size = self.server.log_size
         if self.server.shared:
-            newest = self._entries(limit=1, newest=True, after=0)
-            self._after = newest[-1].seq if newest else 0
+            self._after = int(self.control.get("journal", limit=1)["last"])
         else:
             self.reset()
 
@@ -213,7 +215,14 @@ class Emulator:
         `text`: somewhere in the frame or the details. `after`: only what came later than this entry.
         """
         asked = _query(kind, type, room, text, connection, wire, turn)
-        return self._entries(**asked, after=self._since(after))
+        found: list[Entry] = []
+        since = self._since(after)
+        while True:
+            some = self._entries(**asked, after=since, limit=MOST)
+            found += some
+            if len(some) < MOST:
+                return found
+            since = some[-1].seq
 
     def frames(
         self,
@@ -251,7 +260,10 @@ class Emulator:
         __tracebackhide__ = True
         asked = _query(kind, type, room, text, connection, wire, turn)
         since = self._since(after)
-        answer = self.control.get("journal", "wait", **asked, after=since, count=count, seconds=None, timeout=timeout)
+        patience = timeout + PATIENCE
+        answer = self.control.get(
+            "journal", "wait", patience=patience, **asked, after=since, count=count, timeout=timeout
+        )
         found = [Entry.of(told) for told in answer["entries"]]
         if answer["complete"]:
             return found
@@ -324,8 +336,8 @@ class Emulator:
         told = self.control.ask(method, place, body=body)
         return list(told[place])
 
-    def _entries(self, *, patience: float = 30.0, **query: Any) -> list[Entry]:
-        told = self.control.get("journal", timeout=patience, **query)
+    def _entries(self, *, patience: float = PATIENCE, **query: Any) -> list[Entry]:
+        told = self.control.get("journal", patience=patience, **query)
         return [Entry.of(entry) for entry in told["entries"]]
 
     def _default_space(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 _FIELDS = ("seq", "kind", "at", "mono", "wire", "connection", "room", "turn", "type", "text", "bytes")
 
-WIDTH = 150
+WIDTH = 220
 """Characters of a line of a listing, near enough."""
 
 ARROWS = {"in": ">", "out": "<"}
@@ -64,8 +64,8 @@ class Entry:
         return body
 
     def __getitem__(self, key: str) -> Any:
-        """A value of the frame: `entry["msg"]`."""
-        return self.frame[key]
+        """A value of the frame, or of the details of an entry without one: `entry["msg"]`."""
+        return self.detail[key] if self.text is None else self.frame[key]
 
     @property
     def about(self) -> str:
@@ -73,11 +73,27 @@ class Entry:
         arrow = ARROWS.get(self.kind)
         return self.kind if arrow is None else f"{arrow} {self.type or 'no JSON'}"
 
-    def line(self, began: float) -> str:
-        """One line for people. `began`: the `mono` from which seconds are counted."""
-        told = self.text if self.text is not None else json.dumps(dict(self.detail), ensure_ascii=False)
+    @property
+    def told(self) -> str:
+        """The frame, or the details of an entry without one."""
+        return self.text if self.text is not None else _json(self.detail)
+
+    def line(self, began: float, before: Mapping[str, Any]) -> str:
+        """One line for people. `began`: the `mono` from which seconds are counted; `before`: the frame before it, whose
+        values are not told again.
+        """
+        said = self.values
+        told = _json({key: value for key, value in said.items() if before.get(key) != value}) if said else self.told
         where = f" [{self.room}]" if self.room else ""
         return cut(f"{self.mono - began:8.3f}  {self.about}{where}  {told}")
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The frame as an object; an empty one where there is none."""
+        try:
+            return self.frame
+        except ValueError:
+            return {}
 
 
 def cut(text: str, width: int = WIDTH) -> str:
@@ -86,26 +102,38 @@ def cut(text: str, width: int = WIDTH) -> str:
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False, separators=(",", ":"))
+
+
 def listing(entries: Sequence[Entry], most: int = 25) -> list[str]:
-    """The last entries, oldest first, one a line; of a run of frames alike the first and the last are shown."""
+    """The last entries, oldest first, one a line: `>` from the client, `<` from the server, seconds since the first.
+
+    Of a run of frames alike the first and the last are shown; of a frame the values that the one before it had not.
+    """
     if not entries:
         return ["(nothing)"]
-    lines = list(_lines(entries, entries[0].mono))
+    lines = list(_lines(entries))
     return lines if len(lines) <= most else [f"   (earlier entries: {len(lines) - most})", *lines[-most:]]
 
 
-def _lines(entries: Sequence[Entry], began: float) -> Iterator[str]:
+def _lines(entries: Sequence[Entry]) -> Iterator[str]:
+    began = entries[0].mono
+    before: dict[tuple[str, str], Mapping[str, Any]] = {}
     start = 0
     while start < len(entries):
         end = start + 1
         while end < len(entries) and _alike(entries[start], entries[end]):
             end += 1
         run = entries[start:end]
-        yield run[0].line(began)
+        way = (run[0].connection, run[0].kind)
+        yield run[0].line(began, before.get(way, {}))
         if len(run) > 2:
             yield f"          … {len(run) - 2} more {run[0].about}"
         if len(run) > 1:
-            yield run[-1].line(began)
+            yield run[-1].line(began, run[-2].values)
+        if values := run[-1].values:
+            before[way] = values
         start = end
 
 
@@ -131,7 +159,7 @@ def _lacks(entry: Entry, asked: Mapping[str, Any]) -> list[str]:
     lacks = []
     for name, wanted in asked.items():
         if name == "text":
-            got: Any = entry.text if entry.text is not None else json.dumps(dict(entry.detail), ensure_ascii=False)
+            got: Any = entry.told
             holds = str(wanted) in got
         else:
             got = getattr(entry, name)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-SEED = 1
+SEED = 8
+"""Of the first ten seeds the one whose signing key is found soonest: 0.2 s of the start, where 1 takes 1.9 s."""
 
 _SINGLE = {
     "url": "use the emulator that runs at this address instead of starting one",

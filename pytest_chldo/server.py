@@ -86,7 +86,8 @@ def serving(options: Options, folder: Path, root: Path, *, worker: bool) -> Iter
         )
     try:
         address = _wait(process, options, log)
-        control = Control(address, fate=lambda: _fate(process, log))
+        token = options.settings.get("control.token", options.token)
+        control = Control(address, token=token, fate=lambda: _fate(process, log))
         yield Server(control, log, process, shared=options.reset is False)
     finally:
         _stop(process)
@@ -96,7 +97,7 @@ def _running(options: Options, *, shared: bool) -> Server:
     """A server that somebody else has started."""
     assert options.url is not None
     control = Control(options.url, token=options.token)
-    facts = control.get("health", timeout=options.start_timeout)
+    facts = control.get("health", patience=options.start_timeout)
     if not isinstance(facts, dict) or "ready" not in facts:
         raise EmulatorError(f"{options.url} is no emulator: /_emulator/health answers {json.dumps(facts)[:80]}")
     return Server(control, shared=shared)
@@ -170,7 +171,7 @@ def _wait(process: subprocess.Popen[str], options: Options, log: Path) -> str:
 
 def _is_ready(control: Control) -> bool:
     try:
-        control.get("health", "ready", timeout=5)
+        control.get("health", "ready", patience=5)
     except EmulatorError:
         return False
     return True

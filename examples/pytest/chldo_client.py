@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +42,7 @@ class Chat:
         self._attempts = attempts
         self._patience = patience
         self._socket: ClientConnection | None = None
+        self._open = ExitStack()
 
     def __enter__(self) -> Chat:
         return self
@@ -62,7 +64,8 @@ class Chat:
 
     def _try(self, request: dict[str, Any], on_token: Callable[[str], object]) -> Answer:
         if self._socket is None:
-            self._socket = connect(self._url, compression=None)
+            # Frames wait in memory without a limit: behind unread ones a close would not be seen.
+            self._socket = self._open.enter_context(connect(self._url, compression=None, max_queue=None))
         self._socket.send(json.dumps(request))
         answer = Answer()
         while True:
@@ -82,9 +85,8 @@ class Chat:
                     return answer
 
     def _drop(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._open.close()
+        self._socket = None
 
 
 def _parse(text: str | bytes) -> object:

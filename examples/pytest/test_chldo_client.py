@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from chldo_client import Chat, ChldoError, ConnectionLost
+
 from pytest_chldo import Emulator
 
 
@@ -51,7 +52,7 @@ def test_a_connection_that_is_lost_every_time_is_given_up(emulator: Emulator, ch
 def test_a_handshake_that_is_refused_at_first_is_tried_again(emulator: Emulator, chat: Chat, room: str) -> None:
     emulator.fault("refuse", status=503, room=room, count=2)
     assert chat.ask("안녕하세요").text
-    assert [refused["status"] for refused in refusals(emulator, room)] == [503, 503]
+    assert [refused["status"] for refused in emulator.journal(kind="refused", room=room)] == [503, 503]
 
 
 def test_the_end_of_the_credit_is_told(emulator: Emulator, chat: Chat) -> None:

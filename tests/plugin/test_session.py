@@ -19,12 +19,6 @@ ROOT = Path(__file__).parent.parent.parent
 
 HEAVY = ("fastapi", "starlette", "pydantic", "httpx", "langchain_core", "langgraph", "sqlalchemy", "app", "graphs")
 
-NOTE_PID = """
-    import pathlib
-    def test_pid(emulator_server):
-        pathlib.Path("pid").write_text(str(emulator_server.process.pid))
-"""
-
 
 def test_a_suite_that_does_not_use_it_pays_nothing(suite: Suite) -> None:
     suite.write(
@@ -74,13 +68,7 @@ def test_a_project_whose_own_package_is_called_app_is_not_disturbed(suite: Suite
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_the_server_is_gone_at_the_end(suite: Suite) -> None:
-    suite.write(test_it=NOTE_PID)
-    suite.run().assert_outcomes(passed=1)
-    assert not psutil.pid_exists(int((suite.pytester.path / "pid").read_text()))
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_server_is_gone_when_pytest_is_interrupted(suite: Suite, number: signal.Signals) -> None:
     suite.write(
         test_it="""
@@ -218,14 +206,16 @@ def test_the_developers_own_settings_do_not_reach_the_server(suite: Suite, monke
     suite.pytester.makeini("[pytest]\nemulator_pass_env = OPENAI_BASE_URL")
     suite.write(
         test_it="""
-        import psutil
+        import pathlib, psutil
         def test_it(emulator_server):
             assert emulator_server.control.get("health")["revision"] == "2024-11-13"
             given = psutil.Process(emulator_server.process.pid).environ()
             assert [name for name in given if name.startswith(("CHLDO_", "OPENAI_"))] == ["OPENAI_BASE_URL"]
+            pathlib.Path("pid").write_text(str(emulator_server.process.pid))
         """
     )
     suite.run().assert_outcomes(passed=1)
+    assert not psutil.pid_exists(int((suite.pytester.path / "pid").read_text())), "the server is still there"
 
 
 def test_fixtures_and_paths_of_the_file_are_relative_to_it(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
