@@ -61,11 +61,31 @@ export class Emulator {
     throw new Error(`waited ${seconds} s for ${count} of ${JSON.stringify(query)}; ${entries.length} came\n${last}`)
   }
 
-  /** The end of the journal, for people. */
+  /** The end of the journal, for people: `>` from the client, `<` from the server; runs of frames alike are folded. */
   async lastFrames(most = 25) {
-    const entries = await this.journal({ limit: most, newest: true })
-    const mark = { in: '>', out: '<' }
-    return entries.map(({ kind, type, room, text }) => `${mark[kind] ?? kind} ${type ?? ''} [${room}] ${text ?? ''}`.slice(0, 150))
+    const lines = []
+    let last = ''
+    let before = {}
+    for (const { kind, type, room, text, ...more } of await this.journal({ limit: 500, newest: true })) {
+      const about = `${{ in: '>', out: '<' }[kind] ?? kind} ${type ?? ''}`
+      const values = object(text) ?? { text, ...more }
+      const news = Object.entries(values).filter(([key, value]) => JSON.stringify(before[key]) !== JSON.stringify(value))
+      const line = `${about} [${room}] ${JSON.stringify(Object.fromEntries(news))}`.slice(0, 160)
+      if (about === last) lines[lines.length - 1] = `${line}   (the last of several)`
+      else lines.push(line)
+      last = about
+      before = values
+    }
+    return lines.slice(-most)
+  }
+}
+
+/** The object that a text is in JSON; undefined where it is none. */
+function object(text) {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return undefined
   }
 }
 
