@@ -143,6 +143,8 @@ def run_server(settings: Settings, *, until_eof: bool = False) -> None:
     from app.settings import SettingsError
 
     configure_logs(settings.log_format, settings.log_level)
+    if until_eof:
+        end_with_input()
     problems: list[str] = []
 
     def fatal(text: str) -> None:
@@ -166,8 +168,6 @@ def run_server(settings: Settings, *, until_eof: bool = False) -> None:
     # uvicorn takes the signals over once it runs, and raises them again when it has ended in order: that is a success.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    if until_eof:
-        end_with_input()
     banner(listener, settings, app.state.access.made)
     try:
         server.run(sockets=[listener])
