@@ -29,8 +29,9 @@ from app.settings import PREFIX, Settings, SettingsError, load_settings
 from app.voice.languages import VOICES
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ("app", "bench", "docs", "fixtures", "graphs", "tests")
+SOURCES = ("app", "bench", "docs", "examples", "fixtures", "graphs", "tests")
 PAGES = sorted({*ROOT.glob("*.md"), *(page for folder in SOURCES for page in (ROOT / folder).rglob("*.md"))})
+PAGES = [page for page in PAGES if "node_modules" not in page.parts]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 WIRE = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
 

@@ -61,7 +61,7 @@ test('shows tokens as they come', async () => {
   assert.equal(await last().getAttribute('data-state'), 'streaming')
   await emulator.ask('POST', 'clock/advance', { seconds: 1 })
   await page.getByText('One two', { exact: true }).waitFor()
-  await emulator.ask('POST', 'clock/run')
+  await emulator.ask('POST', 'clock/advance', { seconds: 1 })
   await becomes('done')
   assert.equal(await last().locator('p').textContent(), 'One two three.')
 })
