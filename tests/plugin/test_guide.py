@@ -143,6 +143,7 @@ def test_the_workflow_is_one_and_installs_what_there_is() -> None:
         assert (ROOT / path).is_file()
 
 
+@pytest.mark.slow
 def test_the_workflows_server_is_started_and_waited_for_as_printed(tmp_path: Path) -> None:
     steps = snippets()["GitHub Actions"]["jobs"]["vitest"]["steps"]
     (start,) = (step for step in steps if step.get("name") == "Start the emulator")

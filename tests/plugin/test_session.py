@@ -44,7 +44,13 @@ def test_pytest_finds_it_by_its_entry_point(suite: Suite, monkeypatch: pytest.Mo
     result.stdout.fnmatch_lines(["*fixtures defined from pytest_chldo.plugin*", "emulator *"])
 
 
-@pytest.mark.parametrize("command", [("pytest",), (sys.executable, "-m", "pytest")], ids=["pytest", "python -m"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("pytest",), id="pytest"),
+        pytest.param((sys.executable, "-m", "pytest"), id="python -m", marks=pytest.mark.slow),
+    ],
+)
 def test_a_project_whose_own_package_is_called_app_is_not_disturbed(suite: Suite, command: tuple[str, ...]) -> None:
     suite.pytester.mkpydir("app").joinpath("main.py").write_text("MINE = True\n")
     suite.pytester.makeini("[pytest]\npythonpath = .")
@@ -68,7 +74,7 @@ def test_a_project_whose_own_package_is_called_app_is_not_disturbed(suite: Suite
     assert "1 passed" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_the_server_is_gone_when_pytest_is_interrupted(suite: Suite, number: signal.Signals) -> None:
     suite.write(
         test_it="""
@@ -95,6 +101,7 @@ def test_the_server_is_gone_when_pytest_is_interrupted(suite: Suite, number: sig
     assert not alive
 
 
+@pytest.mark.slow
 def test_two_sessions_at_once_have_a_server_each(suite: Suite) -> None:
     suite.write(
         test_it="""

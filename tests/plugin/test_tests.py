@@ -144,6 +144,7 @@ def test_a_server_that_dies_is_told_with_its_last_words(suite: Suite) -> None:
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
+@pytest.mark.slow
 def test_with_xdist_every_worker_has_a_server_of_its_own(suite: Suite) -> None:
     suite.write(
         talk=TALK,
@@ -212,6 +213,7 @@ def test_a_server_that_runs_already_is_reset_and_left_running(suite: Suite, emul
     assert not emulator.control.get("snapshots")["snapshots"]
 
 
+@pytest.mark.slow
 def test_a_token_is_shown_to_a_server_that_wants_one(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     suite.write(
         test_it="""
