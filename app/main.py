@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from app.chldo.reading import frame_type
 from app.chldo.wire import ChldoWire
 from app.control.access import Access
 from app.control.health import health_routes
@@ -30,7 +31,7 @@ from app.control.plane import Plane
 from app.control.refusals import describe, no_such_endpoint
 from app.control.schemas import schema_routes
 from app.emulation.calls import Calls
-from app.emulation.determinism import Clock, RealClock, World, WorldClock
+from app.emulation.determinism import Clock, RealClock, TimeLine, World, WorldClock
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
 from app.settings import Settings, SettingsError, shipped
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("app")
 
 CONTROL = "/_emulator"
+ANY = "*"
+"""The path under which tapes answer all sockets."""
 
 READY_TIMEOUT = 60.0
 """Seconds a request waits for the program to be ready."""
@@ -324,6 +327,7 @@ class Application(FastAPI):
         self._calls = calls
         self.sockets: dict[str, ASGIApp] = {}
         self.tapes: TapeServer | None = None
+        """What answers in place of the wires."""
 
     def stopping(self) -> None:
         """The server is about to stop: what waits for the journal ends."""
@@ -334,13 +338,13 @@ class Application(FastAPI):
         return describe(super().openapi())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.tapes is not None and self.tapes.takes(scope):
-            await self.tapes(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._calls(super().__call__, scope, receive, send)
+        taped = self.tapes is not None and self.tapes.takes(scope)
+        if scope["type"] == "http":
+            app = self.tapes if taped and self.tapes is not None else super().__call__
+            await self._calls(app, scope, receive, send)
         elif scope["type"] != "websocket":
             await super().__call__(scope, receive, send)
-        elif (wire := self.sockets.get(scope["path"])) is not None:
+        elif (wire := self.sockets.get(ANY if taped else scope["path"])) is not None:
             await wire(scope, receive, send)
         else:
             known = ", ".join(path for path in self.sockets if path.endswith("/"))
@@ -399,7 +403,8 @@ def create_app(
         plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data, access)
         app.router.routes.extend(control_routes(plane))
     if settings.tape is not None:
-        app.tapes = open_tapes(settings.tape, settings, world)
+        tapes = app.tapes = open_tapes(settings.tape, settings, world)
+        app.sockets[ANY] = stage.lines.around(tapes, wire="tape", reader=frame_type, room="room_uid", user="user_uid")
     return app
 
 
@@ -421,7 +426,7 @@ def open_tapes(path: Path, settings: Settings, world: World) -> TapeServer:
         raise SettingsError(f"tape: {error}") from None
     return TapeServer(
         library,
-        clock=world.clock,
+        clock=TimeLine(world.clock) if world.clock.virtual else world.clock,
         ids=world.ids.branch("tapes"),
         speed=settings.tape_speed,
         url_base=settings.v3.url_base,

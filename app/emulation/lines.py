@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -31,6 +32,7 @@ __all__ = ["RAW", "RESET", "Event", "Line", "LineGone", "Lines", "Receive", "Sen
 log = logging.getLogger("app.lines")
 
 Send = Callable[[Event], Awaitable[None]]
+App = Callable[[Event, Receive, Send], Awaitable[None]]
 
 RESET = "emulator.reset"
 """ASGI event that resets the TCP connection; `app.serving` knows it."""
@@ -152,8 +154,11 @@ class Line:
             await self._out(text, exchange)
 
     async def asgi_send(self, event: Event) -> None:
-        """Takes what is no frame: accept, refusal, close."""
+        """Takes accept, refusal and close; and frames, from an application that knows nothing of lines."""
         kind = event["type"]
+        if kind == "websocket.send" and (text := event.get("text")) is not None:
+            await self.reply(text)
+            return
         if kind == "websocket.accept":
             await self._send(event)
             self.accepted = True
@@ -409,6 +414,31 @@ class Lines:
             "open", detail={"path": path, "query": query, "client": f"{client[0]}:{client[1]}" if client else ""}
         )
         return line
+
+    def around(self, app: App, *, wire: str, reader: Reader, room: str, user: str) -> App:
+        """An ASGI application for sockets with a line around each of them. `room`, `user`: the query parameters that
+        tell them.
+        """
+
+        async def lined(scope: Event, receive: Receive, send: Send) -> None:
+            query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+            line = self.open(
+                scope,
+                receive,
+                send,
+                wire=wire,
+                room=query.get(room, ""),
+                user=query.get(user, ""),
+                name=lambda ids: ids.base62(16),
+                reader=reader,
+            )
+            try:
+                if await line.admit():
+                    await app(scope, line.receive, line.asgi_send)
+            finally:
+                line.end()
+
+        return lined
 
     def gone(self, line: Line) -> None:
         """A line has ended."""

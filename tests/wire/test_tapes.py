@@ -146,6 +146,38 @@ async def test_times_are_of_now(tmp_path: Path) -> None:
     assert url.startswith("https://voice.chldo.com/"), "what is not on the tape is not served here"
 
 
+async def test_replayed_sockets_are_in_the_journal_and_faults_strike_them(tmp_path: Path) -> None:
+    frames = transcript("2024-11-03-use_voice-language-id")
+    ask = request("2024-11-03-use_voice-language-id")
+    (tmp_path / "t.jsonl").write_text("".join(f"{line}\n" for line in tape_lines(taped("t", ask, frames))))
+    with LiveServer(tmp_path / "data", tape=tmp_path / "t.jsonl", tape_speed=0, voice=TONE) as server:
+        body = {"fault": "drop", "when": {"wire": "tape", "frame": "think"}, "count": 1}
+        async with httpx.AsyncClient(base_url=f"{server.http}/_emulator") as control:
+            assert (await control.post("/faults", json=body)).is_success
+            async with talk(server) as peer:
+                await peer.send(ask)
+                again = [await peer.receive() for _ in range(len(frames) - 1)]
+            query = {"wire": "tape", "room": "51VPKp3F0yPX"}
+            assert (await control.get("/journal/wait", params={**query, "kind": "close"})).json()["complete"]
+            entries = (await control.get("/journal", params=query)).json()["entries"]
+    assert again[-1]["status"] == "END"
+    assert [frame["status"] for frame in again].count("think") == 1
+    kinds = [entry["kind"] for entry in entries]
+    assert (kinds[0], kinds.count("in"), kinds.count("fault")) == ("open", 1, 1)
+    assert kinds.count("out") == len(again)
+
+
+async def test_pauses_of_a_tape_take_no_time_with_a_seed(tmp_path: Path) -> None:
+    frames = transcript("2024-11-03-use_voice-language-id")
+    ask = request("2024-11-03-use_voice-language-id")
+    slow = taped("t", ask, frames)
+    slow = replace(slow, frames=tuple(replace(frame, at=frame.at * 10_000) for frame in slow.frames))
+    (tmp_path / "t.jsonl").write_text("".join(f"{line}\n" for line in tape_lines(slow)))
+    with LiveServer(tmp_path / "data", tape=tmp_path / "t.jsonl", seed=1, voice=TONE) as server:
+        async with talk(server) as peer:
+            assert len(await peer.turn(ask)) == len(frames)
+
+
 async def test_interleaved_turns_replay_with_their_own_streams(recorded: LiveServer, tmp_path: Path) -> None:
     async def both(ws: str) -> dict[str, list[str]]:
         said: dict[str, list[str]] = {}
