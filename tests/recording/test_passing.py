@@ -11,8 +11,12 @@ from urllib.parse import quote
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from app.emulation.recording import relay
 from tests.live import PATIENCE
 from tests.recording.upstream import UpstreamServer, recording
 
@@ -84,7 +88,10 @@ async def test_a_close_without_a_code_has_none_behind_the_recorder(upstream: Ups
     assert at.tape.close == (1005, "")
 
 
-async def test_a_lost_server_is_lost_to_the_client_after_what_it_said(upstream: UpstreamServer, tmp_path: Path) -> None:
+async def test_a_lost_server_is_lost_to_the_client_after_what_it_said(
+    upstream: UpstreamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "CLOSING", 10 * PATIENCE)  # nor does it take a time-out
     async with recording(upstream.url, tmp_path) as at, connect(f"{at.ws}/die") as socket:
         assert await socket.recv() == "before"
         assert await closed(socket) == (1006, "")
@@ -92,7 +99,10 @@ async def test_a_lost_server_is_lost_to_the_client_after_what_it_said(upstream: 
     assert [frame.text for frame in at.tape.frames] == ["before"]
 
 
-async def test_a_lost_client_is_lost_to_the_server(upstream: UpstreamServer, tmp_path: Path) -> None:
+async def test_a_lost_client_is_lost_to_the_server(
+    upstream: UpstreamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "CLOSING", 10 * PATIENCE)
     async with recording(upstream.url, tmp_path) as at:
         socket = await connect(f"{at.ws}/hear")
         await socket.send("I am about to go")
@@ -123,6 +133,29 @@ async def test_pings_of_both_sides_are_answered(upstream: UpstreamServer, tmp_pa
         assert await socket.recv() == "pong came"
         await socket.send("thanks")
     assert [frame.text for frame in at.tape.frames] == ["pong came", "thanks"]
+
+
+async def test_pings_go_on_so_that_time_outs_see_them(tmp_path: Path) -> None:
+    seen: asyncio.Queue[Frame] = asyncio.Queue()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        protocol = ServerProtocol()
+        while not protocol.close_rcvd:
+            protocol.receive_data(await reader.read(1000))
+            for event in protocol.events_received():
+                if isinstance(event, Request):
+                    protocol.send_response(protocol.accept(event))
+                elif isinstance(event, Frame):
+                    seen.put_nowait(event)
+            writer.writelines(protocol.data_to_send())
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, recording(f"ws://127.0.0.1:{port}", tmp_path) as at, connect(at.ws) as socket:
+        await asyncio.wait_for(await socket.ping(b"still there"), PATIENCE)
+        frame = await asyncio.wait_for(seen.get(), PATIENCE)
+    assert (frame.opcode, frame.data) == (Opcode.PING, b"still there")
 
 
 async def test_a_refused_handshake_is_passed_on_whole(upstream: UpstreamServer, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import logging
 import ssl
+import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +26,7 @@ from websockets.exceptions import InvalidStatus
 
 from app.emulation.recording import voices, writer
 from app.emulation.recording.voices import sound_urls
-from tests.live import DEMO_KEY, LiveServer, Peer, sendmsg, write_fixtures
+from tests.live import DEMO_KEY, PATIENCE, LiveServer, Peer, sendmsg, write_fixtures
 from tests.recording.upstream import CHUNK, UpstreamServer, recording, upstream_server
 
 
@@ -257,6 +259,33 @@ async def test_a_full_disk_is_told_and_stops_nothing_but_the_tape(
     assert at.done is not None
     assert at.done.broken == 1
     assert "cannot be written: No space left on device" in caplog.text
+
+
+async def test_a_slow_disk_holds_the_connection_up_and_not_the_memory(
+    upstream: UpstreamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, size = 2_000, len(CHUNK.encode())
+    monkeypatch.setattr(writer, "MOST_WAITING", 1_000_000)
+    may_write = threading.Event()
+    write = writer.OpenTape._put_line
+
+    def slowly(self: writer.OpenTape, *lines: str) -> None:
+        may_write.wait(PATIENCE)
+        write(self, *lines)
+
+    monkeypatch.setattr(writer.OpenTape, "_put_line", slowly)
+    received = 0
+    async with recording(upstream.url, tmp_path) as at, connect(f"{at.ws}/flood/{count}", max_size=None) as socket:
+        with contextlib.suppress(TimeoutError):
+            while received < count:
+                async with asyncio.timeout(1):
+                    await socket.recv()
+                received += 1
+        assert received * size < 2_000_000 < count * size
+        may_write.set()
+        received += len([message async for message in socket])
+    assert received == count
+    assert len(at.tape.frames) == count
 
 
 async def test_a_folder_that_is_gone_refuses_the_connection(upstream: UpstreamServer, tmp_path: Path) -> None:

@@ -255,6 +255,8 @@ async def test_a_documented_turn_becomes_a_fixture_that_says_the_same(name: str,
         async with talk(server, room_uid=ask["room_uid"]) as peer:
             frames = await peer.turn(ask)
     assert tokens(frames) == tokens(documented)
+    sentences = ({frame.get("sent_uid") for frame in found} - {None} for found in (frames, documented))
+    assert len(next(sentences)) == len(next(sentences)), "the full stops that R6 does not send are put back"
 
 
 async def test_a_documented_failure_becomes_a_fixture_that_fails_alike(tmp_path: Path) -> None:

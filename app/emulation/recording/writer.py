@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ class TapeWriter:
         self.messages = 0
         self.broken = 0
         self.open: set[FileIO] = set()
+        self.closed = False
         self._thread = ThreadPoolExecutor(1, "tapes")
 
     async def begin(
@@ -93,6 +95,7 @@ class TapeWriter:
 
     def close(self) -> None:
         """Ends the thread once it has done what it was given, and closes what was left open."""
+        self.closed = True
         self._thread.shutdown()
         for file in self.open:
             file.close()
@@ -125,12 +128,12 @@ class OpenTape:
         hide = self._writer.placeholders
         self._messages += 1
         self._writer.messages += 1
-        if isinstance(message, bytes):
-            data = message
-            self._put(lambda: frame_line(direction, at, hide.data(data)), len(data))
-        else:
-            text = message
-            self._put(lambda: frame_line(direction, at, hide.text(text)), len(text))
+
+        def line() -> str:
+            hidden = hide.data(message) if isinstance(message, bytes) else hide.text(message)
+            return frame_line(direction, at, hidden)
+
+        self._put(line, sys.getsizeof(message))
         while self._size > MOST_WAITING and not self._failed:
             self._room.clear()
             await self._room.wait()
@@ -182,7 +185,7 @@ class OpenTape:
 
     async def _write(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and not self._writer.closed:
                 batch, self._waiting = self._waiting, []
                 size = self._size
                 await self._writer.run(lambda batch=batch: self._put_line(*(line() for line in batch)))  # type: ignore[misc]
