@@ -10,6 +10,7 @@ import base64
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -73,16 +74,19 @@ def names_identity(key: str, value: Scalar) -> bool:
     return names_time(key) and moment(value) is not None
 
 
+@lru_cache(4096)
 def names_session(key: str) -> bool:
     """Whether what `key` names is the same for a whole connection."""
     return bool(_SESSION_NAME.search(key))
 
 
+@lru_cache(4096)
 def names_id(key: str) -> bool:
     """Whether `key` names an identifier."""
     return bool(_ID_NAME.search(key))
 
 
+@lru_cache(4096)
 def names_time(key: str) -> bool:
     """Whether `key` names a point in time."""
     return bool(_TIME_NAME.search(key))
@@ -90,7 +94,8 @@ def names_time(key: str) -> bool:
 
 def is_id(key: str, value: str) -> bool:
     """Whether a text of a server's message is an identifier made by a machine."""
-    if _UUID.fullmatch(value) or _GATEWAY.fullmatch(value):
+    size = len(value)
+    if (size == 36 and _UUID.fullmatch(value)) or (size == 16 and _GATEWAY.fullmatch(value)):
         return True
     return names_id(key) and _OPAQUE.fullmatch(value) is not None and any(map(_random, _RUN.findall(value)))
 

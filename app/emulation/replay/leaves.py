@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public, if unannounced: json's own scanner of texts
-from typing import Any
+from typing import Any, NamedTuple
 
 DEEPEST = 200
 Scalar = str | int | float | bool | None
@@ -21,8 +20,7 @@ _WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 _WORD = re.compile("true|false|null")
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A text, number, boolean or null. `path` leads to it; `key` is the last name on the path (`""`: there is none).
     `text[start:end]` is how it is written, quotes included.
     """
@@ -127,5 +125,8 @@ class _Walk:
 
 
 def _blank(text: str, at: int) -> int:
+    """Where the blanks that may begin at `at` end."""
+    if text[at : at + 1] not in " \t\n\r":
+        return at
     found = _BLANK.match(text, at)
     return found.end() if found else at

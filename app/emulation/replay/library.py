@@ -1,6 +1,6 @@
 """The loaded tapes: every recorded request with the answer that is ready to be given again.
 
-Loading blocks and takes about 0.1 ms a message.
+Loading blocks, and takes some 20 µs a message; an answer is cut when it is first given.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from app.emulation.replay.exchanges import Exchange, exchanges
 from app.emulation.replay.identifiers import Scalar, Source, names_identity, renewed_id
 from app.emulation.replay.matching import Recorded, RequestBook, asked, secret_names
-from app.emulation.replay.renewal import Cutter, Fresh, Known, Script, constants
+from app.emulation.replay.renewal import Cutter, Known, constants
 from app.emulation.tapes import Tape, dumped
 
 Refusal = Callable[[str, str, Source], str]
@@ -43,11 +43,11 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Reel:
-    """A tape, cut: the answer that comes upon opening first, then one for each request."""
+    """A tape, and what cuts its answers: that upon opening is number 0, then one for each request."""
 
     tape: Tape
     number: int
-    scripts: tuple[Script, ...]
+    cutter: Cutter
     query: Mapping[str, Scalar]
 
 
@@ -83,12 +83,11 @@ class TapeLibrary:
                 identities=self.identities,
                 given=query,
             )
-            self.reels.append(Reel(tape, number, tuple(cutter.scripts()), query))
+            self.reels.append(Reel(tape, number, cutter, query))
             recorded += _recorded(found, number, self.identities)
         self.requests = RequestBook(recorded)
-        slots = (slot for reel in self.reels for script in reel.scripts for slot in script.slots)
-        own = (wire.connection,)
-        self._connection = next((slot for slot in slots if isinstance(slot, Fresh) and slot.lasting == own), None)
+        made = (fresh for reel in self.reels for fresh in reel.cutter.ids.values())
+        self._connection = next((fresh for fresh in made if fresh.lasting == (wire.connection,)), None)
         self._by_path: dict[str, list[Reel]] = {}
         for reel in self.reels:
             self._by_path.setdefault(path_of(reel.tape.asked), []).append(reel)
@@ -105,10 +104,6 @@ class TapeLibrary:
         lasting = self._connection.lasting
         assert lasting is not None
         return known.made.get(lasting) or known.made.setdefault(lasting, renewed_id(self._connection.value, source))
-
-    def script(self, recorded: Recorded) -> Script:
-        """The answer to a recorded request."""
-        return self.reels[recorded.tape].scripts[recorded.exchange.number]
 
     def opening(self, path: str, query: Mapping[str, str], opened: Opened) -> Reel | None:
         """The tape whose opening a connection gets: the nth for the nth like it in its conversation, then the last one

@@ -21,7 +21,7 @@ from app.emulation.determinism import Clock, Ids
 from app.emulation.replay.files import serve_file
 from app.emulation.replay.library import Opened, Reel, TapeLibrary, path_of, query_of
 from app.emulation.replay.matching import Asked, Conversation, Thread, asked
-from app.emulation.replay.renewal import Known, Line, Script, values_of
+from app.emulation.replay.renewal import Cutter, Known, Line, values_of
 from app.emulation.tapes import ABNORMAL, NO_STATUS, Refused, dumped
 
 log = logging.getLogger("app.replay")
@@ -142,7 +142,7 @@ class Playing:
 
     async def run(self, receive: Receive) -> None:
         """Plays the opening and answers what comes, until one side closes or the recorded connection was lost."""
-        self._begin(self._reel.scripts[0], Asked("", {}, {}))
+        self._begin(self._reel.cutter, 0, Asked("", {}, {}))
         listening = asyncio.create_task(self._listen(receive))
         lost = asyncio.create_task(self._lost.wait())
         try:
@@ -176,7 +176,7 @@ class Playing:
             await self._refuse(asks)
             return
         log.debug("a request is answered by %s", found.exchange.source)
-        self._begin(server.library.script(found), asks)
+        self._begin(server.library.reels[found.tape].cutter, found.exchange.number, asks)
 
     async def _refuse(self, asks: Asked) -> None:
         """Tells the client that no tape answers, and the log what came nearest."""
@@ -188,21 +188,24 @@ class Playing:
         connection = server.library.connection(self._known, server.ids)
         await self._send({"type": "websocket.send", "text": wire.refusal(connection, reason, server.ids)})
 
-    def _begin(self, script: Script, asks: Asked) -> None:
-        if script.lines or script.close is not None:
-            task = asyncio.create_task(self._play(script, asks), name="answer")
-            self._running.add(task)
-            task.add_done_callback(self._played)
+    def _begin(self, cutter: Cutter, number: int, asks: Asked) -> None:
+        task = asyncio.create_task(self._play(cutter, number, asks), name="answer")
+        self._running.add(task)
+        task.add_done_callback(self._played)
 
     def _played(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, OSError):
             log.error("an answer broke off", exc_info=error)  # OSError: the client is gone
 
-    async def _play(self, script: Script, asks: Asked) -> None:
+    async def _play(self, cutter: Cutter, number: int, asks: Asked) -> None:
         server = self._server
         send = self._send
         began = server.clock.monotonic()
+        script = cutter.ready(number)
+        if script is None:
+            made = cutter.script
+            script = await asyncio.to_thread(made, number) if cutter.long(number) else made(number)
         values = values_of(script, asks.identity, self._known, server.ids, server.clock.time())
         for line in script.lines:
             if server.speed:
