@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -206,6 +205,8 @@ def _recorded(
     upstream: Upstream, listener: socket.socket, out: Path, voices: bool, secret_fields: tuple[str, ...]
 ) -> Recorded:
     """Records until a signal."""
+    import asyncio
+
     from app.emulation.determinism import RealClock
     from app.emulation.recording.recorder import Recorder
     from app.serving import SWITCH
@@ -225,6 +226,8 @@ def _recorded(
 
 
 def _stop_on_signal(recorder: Recorder) -> None:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(recorder.stop))

@@ -238,6 +238,33 @@ async def test_a_server_that_is_down_is_502_with_the_reason(tmp_path: Path) -> N
     assert at.done.tapes == 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        (b"nonsense\r\n\r\n", 502, "no valid answer from 127.0.0.1:"),
+        (b"", 502, "no valid answer from 127.0.0.1:"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", 502, "no valid answer from 127.0.0.1:"),
+        (b"HTTP/1.1 403 No\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 2\r\n\r\nno", 403, "no"),
+        (b"HTTP/1.1 503 Later\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", 503, "no"),
+    ],
+)
+async def test_what_answers_a_handshake_oddly_is_told_in_order(
+    tmp_path: Path, answer: bytes, status: int, said: str
+) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(odd, "127.0.0.1", 0)
+    async with server, recording(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", tmp_path) as at:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(at.ws)
+    assert refused.value.response.status_code == status
+    assert said in bytes(refused.value.response.body).decode()
+    assert len(at.tapes) == (status != 502)
+
+
 async def test_two_clients_at_once_have_a_tape_each(upstream: UpstreamServer, tmp_path: Path) -> None:
     async def talk(ws: str, word: str) -> None:
         async with connect(f"{ws}/echo") as socket:

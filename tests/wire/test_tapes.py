@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,12 +15,14 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from app.chldo.revisions import REVISIONS
 from app.chldo.tape_reading import read_turn
 from app.emulation.lint import judge
 from app.emulation.tape_fixtures import Draft, fixtures_of
-from app.emulation.tapes import Tape, TapeFrame, read_tapes, tape_lines
+from app.emulation.tapes import Refused, Tape, TapeFrame, read_tapes, tape_lines
 from tests.golden import Json, Mask, request, tokens, transcript
 from tests.live import DEMO_KEY, LiveServer, Peer, sendmsg, talk, write_fixtures
 from tests.recording.upstream import recording
@@ -89,7 +92,7 @@ def masked(found: list[list[Json]], revision: str) -> list[Any]:
     return mask.frames(frames)
 
 
-@pytest.mark.parametrize("revision", [name for name in REVISIONS if name not in ("2023-12-28", "2024-07-01")])
+@pytest.mark.parametrize("revision", ["2024-08-26", "2024-08-27", "2024-10-02", "2024-10-06", "2024-11-13"])
 async def test_a_replayed_session_equals_the_recorded_one(recorded: LiveServer, tmp_path: Path, revision: str) -> None:
     folder = tmp_path / "tapes"
     folder.mkdir()
@@ -213,6 +216,38 @@ async def test_what_no_tape_answers_is_an_error_frame_of_the_wire(recorded: Live
     assert refusal["msg"].endswith(':2 (msg: wanted "하나", got "셋")')
 
 
+async def test_ends_refusals_and_subprotocols_over_a_real_socket(tmp_path: Path) -> None:
+    def kept(name: str, path: str, *said: TapeFrame, **more: Any) -> None:
+        made = Tape(name, f"ws://h{path}", said, **more)
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in tape_lines(made)))
+
+    burst = [TapeFrame("server", 0.1, f"token {n}") for n in range(30)]
+    end: Json = {"closed_by": "server", "closed_at": 0.2}
+    kept("a", "/closed", TapeFrame("client", 0, "go"), *burst, close=(4001, "이유"), **end)
+    kept("b", "/lost", TapeFrame("client", 0, "go"), *burst, close=(1006, ""), **end)
+    kept("c", "/refused", refused=Refused(418, '{"message":"no"}', "application/json"))
+    kept("d", "/spoken", TapeFrame("server", 0, data=b"\0\1"), subprotocol="chat.v1")
+    with LiveServer(tmp_path / "data", tape=tmp_path, tape_speed=0) as server:
+        for path, code, reason in (("/closed", 4001, "이유"), ("/lost", 1006, "")):
+            async with connect(server.ws + path) as socket:
+                await socket.send("go")
+                said = []
+                with contextlib.suppress(ConnectionClosed):
+                    async for message in socket:
+                        said.append(message)
+            assert said == [f"token {n}" for n in range(30)]
+            assert (socket.close_code, socket.close_reason) == (code, reason)
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(server.ws + "/refused")
+        assert refused.value.response.status_code == 418
+        assert refused.value.response.body == b'{"message":"no"}'
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(server.ws + "/v3/")
+        async with connect(server.ws + "/spoken", subprotocols=[Subprotocol("chat.v1")]) as socket:
+            assert socket.subprotocol == "chat.v1"
+            assert await socket.recv() == b"\0\1"
+
+
 def drafted(*tapes: Tape) -> Draft:
     return fixtures_of(tapes, read_turn)
 
@@ -271,7 +306,9 @@ async def test_a_documented_failure_becomes_a_fixture_that_fails_alike(tmp_path:
     assert said == expected
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize(
+    "revision", ["2023-12-28", "2024-07-01", "2024-08-27", "2024-10-02", "2024-10-06", "2024-10-07", "2024-11-13"]
+)
 async def test_a_recording_becomes_fixtures_that_say_the_same(
     recorded: LiveServer, tmp_path: Path, revision: str
 ) -> None:

@@ -140,7 +140,11 @@ class ClientConnection:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw_items()]
         asked = request.target.decode("latin-1")
         ours = ServerProtocol(state=State.OPEN, max_size=LARGEST_MESSAGE, logger=_quiet())
-        answer = ours.accept(Request(asked, Headers(headers)))
+        try:
+            answer = ours.accept(Request(asked, Headers(headers)))
+        except InvalidHandshake as error:  # a value that no header can have
+            await self._send(refusal(400, str(error)))
+            return
         if answer.status_code != 101:
             self._writer.write(answer.serialize())
             await self._writer.drain()
@@ -264,7 +268,7 @@ class Handshake:
         refused = None
         if answer.status_code != 101:
             body = bytes(answer.body[:LARGEST_REFUSAL]).decode("utf-8", "replace")
-            refused = Refused(answer.status_code, body, answer.headers.get("Content-Type", ""))
+            refused = Refused(answer.status_code, body, ", ".join(answer.headers.get_all("Content-Type")))
         shown = {"request": passed_on(headers), "response": passed_on(answer.headers.raw_items())}
         return await tapes.begin(
             url=self.url, path=asked, subprotocol=self.protocol.subprotocol, refused=refused, headers=shown

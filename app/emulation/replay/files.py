@@ -15,10 +15,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 async def serve_file(scope: MutableMapping[str, Any], send: Send, path: Path | None) -> None:
-    """Answers a request with a file; 404 if there is none, 405 for other methods, 416 for a range outside of it."""
-    if scope["method"] not in ("GET", "HEAD"):
-        await _answer(send, 405, [(b"allow", b"GET, HEAD")])
-        return
+    """Answers a GET or HEAD with a file; 404 if there is none, 416 for a range outside of it."""
     content = None if path is None else await asyncio.to_thread(_read, path)
     if path is None or content is None:
         await _answer(send, 404, [])

@@ -69,8 +69,12 @@ class TapeServer:
         self._voices: OrderedDict[str, Path] = OrderedDict()
 
     def takes(self, scope: Scope) -> bool:
-        """Whether a connection or a request is for the tapes: every WebSocket is, and the voices that they named."""
-        return scope["type"] == "websocket" or (scope["type"] == "http" and scope["path"] in self._voices)
+        """Whether a connection or a request is for the tapes: every WebSocket is, and whoever asks for a voice that
+        they named.
+        """
+        if scope["type"] == "http":
+            return scope["path"] in self._voices and scope["method"] in ("GET", "HEAD")
+        return bool(scope["type"] == "websocket")
 
     def reset(self) -> None:
         """Counts from the beginning again: the next request gets the first recorded answer."""
