@@ -11,7 +11,7 @@ from tests.contract.stage import staged
 from tests.live import LiveServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """The staged server. A socket that is refused for its size need not be read on for two seconds here."""
     with pytest.MonkeyPatch.context() as patch:

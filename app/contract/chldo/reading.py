@@ -38,6 +38,18 @@ class Evidence:
         return [turn for turn in self.turns if not turn.tangled]
 
     @property
+    def crowded_rooms(self) -> set[object]:
+        """Rooms in which turns ran at the same time: what one of them knew of the others is left to chance."""
+        found: set[object] = set()
+        for connection in self.connections:
+            busy: dict[object, int] = {}
+            for turn in (one for one in connection.exchanges if one.began):
+                if "at-once" in turn.request.marks or turn.request.number < busy.get(turn.room, 0):
+                    found.add(turn.room)
+                busy[turn.room] = max(busy.get(turn.room, 0), turn.frames[-1].number)
+        return found
+
+    @property
     def greetings(self) -> list[Exchange]:
         return [one for one in self.exchanges if one.began and one.request.is_greeting(self.revision)]
 
@@ -106,7 +118,8 @@ class _Reading:
         elif frame.kind == "status":
             self._answer(frame, [one for one in self._waiting if one.request.action == "status"])
         elif frame.kind == "Forbidden":
-            self._answer(frame, [one for one in self._waiting if not self._known(one.request)])
+            unknown = [one for one in self._waiting if not self._known(one.request)]
+            self._answer(frame, unknown or [one for one in self._waiting if one.request.action != "status"])
         elif frame.kind == "error":
             self._error(frame)
         elif frame.kind in TURN_KINDS:

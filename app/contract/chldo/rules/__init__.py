@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.contract.checks.rules import Rule
 from app.contract.chldo.reading import Evidence
-from app.contract.chldo.rules import answers, events, extras, ids, keys, order, replies, sockets, texts, voices
+from app.contract.chldo.rules import answers, echoes, events, extras, ids, keys, order, replies, sockets, texts, voices
 
 _GROUPS = [
     "wire",
@@ -34,7 +34,7 @@ RULES: tuple[Rule[Evidence], ...] = tuple(
     sorted(
         (
             rule
-            for module in (answers, order, keys, texts, ids, events, replies, voices, extras, sockets)
+            for module in (answers, order, keys, texts, ids, echoes, events, replies, voices, extras, sockets)
             for rule in module.RULES
         ),
         key=lambda rule: _GROUPS.index(rule.group),

@@ -6,10 +6,21 @@ from collections.abc import Callable
 
 from app.contract.checks.recordings import UNANSWERED
 from app.contract.checks.rules import Rule, Sights
-from app.contract.chldo.frames import TURN_KINDS, UNSEEN, Exchange, Request
+from app.contract.chldo.frames import TURN_KINDS, UNSEEN, Connection, Exchange, Request
 from app.contract.chldo.reading import Evidence
 from app.contract.chldo.rules.sights import breach, listed, shown
-from app.contract.chldo.words import KEY_UNKNOWN, KEY_UNUSABLE, R1, R2, R3, R4, RETURN_VOICE, keys_of
+from app.contract.chldo.words import (
+    FRAME_LIMIT,
+    KEY_UNKNOWN,
+    KEY_UNUSABLE,
+    R1,
+    R2,
+    R3,
+    R4,
+    RETURN_VOICE,
+    TOO_BIG,
+    keys_of,
+)
 
 _ORDINARY = (1000, 1001, 1005, 1006)
 """Closes of a tape that say nothing about the message before them: either side may just have left."""
@@ -42,7 +53,7 @@ def stays_open(seen: Evidence) -> Sights:
         for exchange in answered:
             if exchange.began or exchange.frames[0].kind not in ("error", "Forbidden"):
                 continue
-            if LARGE & exchange.request.marks:
+            if LARGE & exchange.request.marks or _was_too_large(connection):
                 continue
             if exchange is not connection.exchanges[-1] and exchange is not answered[-1]:
                 yield None
@@ -53,13 +64,19 @@ def stays_open(seen: Evidence) -> Sights:
                 yield None
 
 
+def _was_too_large(connection: Connection) -> bool:
+    """Whether it ended as it should after a message above the limit."""
+    sizes = (len(one.request.raw.encode("utf-8", "replace")) for one in connection.exchanges[-1:])
+    return connection.close is not None and connection.close[0] == TOO_BIG and any(n > FRAME_LIMIT for n in sizes)
+
+
 def is_not_dropped(seen: Evidence) -> Sights:
     """The server does not close while it owes an answer."""
     for connection in seen.connections:
         limits = any(LARGE & one.request.marks for one in connection.exchanges)
         answered = [one for one in connection.exchanges if one.frames]
         refused = answered and not answered[-1].began and answered[-1].kinds[-1] in ("error", "Forbidden")
-        if limits or refused or not (connection.exchanges or connection.close):
+        if limits or refused or _was_too_large(connection) or not (connection.exchanges or connection.close):
             continue
         if connection.close is None or (connection.close[0] in _ORDINARY and not connection.watched):
             yield None

@@ -106,6 +106,7 @@ def runs_are_nested(seen: Evidence) -> Sights:
 def steps_count_on(seen: Evidence) -> Sights:
     """Within a turn the hidden step is 3n and the model's 3n + 1; from turn to turn of a room n grows by one."""
     rooms: dict[object, int] = {}
+    crowded = seen.crowded_rooms
     for turn, events in _turns(seen):
         steps = [(frame, int(found[1])) for frame in events for tag in frame.tags if (found := _STEP.fullmatch(tag))]
         if not steps:
@@ -113,7 +114,8 @@ def steps_count_on(seen: Evidence) -> Sights:
         hidden = [number for frame, number in steps if HIDDEN in frame.tags]
         n = min(number for _, number in steps) // 3
         first = "fresh" in turn.request.marks
-        if (turn.room in rooms or first) and n != rooms.get(turn.room, 0):
+        alone = turn.room not in crowded
+        if alone and (turn.room in rooms or first) and n != rooms.get(turn.room, 0):
             expected = f"graph:step:{3 * rooms.get(turn.room, 0)}, as the room had {rooms.get(turn.room, 0)} turns"
             yield breach(turn, steps[0][0], expected, f"graph:step:{min(number for _, number in steps)}")
         else:

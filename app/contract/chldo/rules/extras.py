@@ -83,6 +83,7 @@ def _folded(text: str) -> str:
 
 def memories_fire_once(seen: Evidence) -> Sights:
     fired: dict[object, set[object]] = {}
+    crowded = seen.crowded_rooms
     for turn in seen.turns:
         told: set[object] = set()
         for frame in turn.of("hotword_detected"):
@@ -92,7 +93,7 @@ def memories_fire_once(seen: Evidence) -> Sights:
             else:
                 yield None
             told.add(uid)
-        if _is_kept(turn) and turn.room is not None:
+        if _is_kept(turn) and turn.room is not None and turn.room not in crowded:
             fired.setdefault(turn.room, set()).update(told)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterator
 
-from app.contract.checks.rules import Breach
+from app.contract.checks.rules import Breach, Sights
 from app.contract.chldo.frames import Exchange, Frame
+from app.contract.chldo.reading import Evidence
 
 Where = Exchange | str
 
@@ -34,3 +37,25 @@ def listed(kinds: object) -> str:
         else:
             packed.append(kind)
     return " ".join(packed) or "nothing"
+
+
+def bodies(seen: Evidence) -> Iterator[tuple[Exchange, Frame]]:
+    """Every frame that is a JSON object, with its exchange."""
+    for exchange in seen.exchanges:
+        for frame in exchange.frames:
+            if frame.body is not None:
+                yield exchange, frame
+
+
+def has_form(key: str, form: re.Pattern[str], told: str) -> Callable[[Evidence], Sights]:
+    """All values of a key have this form; of a list each one."""
+
+    def check(seen: Evidence) -> Sights:
+        for exchange, frame in bodies(seen):
+            if frame.body is None or key not in frame.body:
+                continue
+            values = frame.body[key] if isinstance(frame.body[key], list) else [frame.body[key]]
+            odd = [value for value in values if not (isinstance(value, str) and form.fullmatch(value))]
+            yield breach(exchange, frame, f"{key}: {told}", shown(odd[0])) if odd else None
+
+    return check

@@ -46,7 +46,7 @@ def _sized(seen: Evidence, mark: str) -> Iterator[tuple[Connection, Exchange, in
     for connection in seen.connections:
         for exchange in connection.exchanges:
             if mark in exchange.request.marks:
-                yield connection, exchange, len(exchange.request.raw.encode())
+                yield connection, exchange, len(exchange.request.raw.encode("utf-8", "replace"))
 
 
 def _taken(mark: str, limit: int) -> Callable[[Evidence], Sights]:
