@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,28 +171,28 @@ def read_space(fields: Mapping[str, Item], seen: dict[tuple[str, str], Item], ui
 
     `seen`: what may be there once only, and where it was first. `uid` is the space's, if no field says it.
     """
-    found: dict[str, Any] = {}
-
-    def read(name: str, reader: Callable[[Item], object]) -> None:
-        if name in fields:
-            found[name] = reader(fields[name])
-
-    read("uid", lambda field: _once("uid", field, field.text("1 to 64 of A-Z a-z 0-9 _ . -", _NAME), seen))
-    uid = found.get("uid", uid)
-    read("org_id", lambda field: _once("org_id", field, field.one_line(), seen))
-    for name in ("name", "language", "model", "graph"):
-        read(name, Item.one_line)
-    for name in ("credit", "credit_per_turn"):
-        read(name, lambda field: field.whole(0, LARGEST_WHOLE))
-    read("return_voice", lambda field: field.whole(0, 1))
-    for name in ("sentence_mode", "default", "strict"):
-        read(name, Item.flag)
-    read("prompt", Item.any_text)
-    read("greetings", read_greetings)
-    read("scenes", read_scenes)
-    read("memories", lambda field: read_memories(field, uid))
-    read("api_keys", lambda field: tuple(_api_key(key, seen) for key in field.items()))
-    return found
+    own = fields["uid"].node.value if "uid" in fields else uid
+    money = partial(Item.whole, low=0, high=LARGEST_WHOLE)
+    readers: dict[str, Callable[[Item], object]] = {
+        "uid": lambda field: _once("uid", field, field.text("1 to 64 of A-Z a-z 0-9 _ . -", _NAME), seen),
+        "name": Item.one_line,
+        "org_id": lambda field: _once("org_id", field, field.one_line(), seen),
+        "api_keys": lambda field: tuple(_api_key(key, seen) for key in field.items()),
+        "credit": money,
+        "credit_per_turn": money,
+        "return_voice": partial(Item.whole, low=0, high=1),
+        "sentence_mode": Item.flag,
+        "language": Item.one_line,
+        "model": Item.one_line,
+        "graph": Item.one_line,
+        "prompt": Item.any_text,
+        "greetings": read_greetings,
+        "scenes": read_scenes,
+        "memories": lambda field: read_memories(field, str(own)),
+        "strict": Item.flag,
+        "default": Item.flag,
+    }
+    return {name: read(fields[name]) for name, read in readers.items() if name in fields}
 
 
 def _api_key(item: Item, seen: dict[tuple[str, str], Item]) -> ApiKey:

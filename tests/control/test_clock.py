@@ -1,0 +1,116 @@
+"""The emulated clock by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.control.conftest import Control, plain_fixtures
+from tests.control.test_reset import ask
+from tests.live import LiveServer, sendmsg, talk
+
+
+def test_a_frozen_clock_stands_still_until_it_runs(control: Control) -> None:
+    frozen = control.post("/clock/freeze")
+    assert frozen["frozen"] is True
+    assert control.get("/clock") == control.get("/clock") == frozen
+    moved = control.post("/clock/advance", {"seconds": 1.5})
+    assert moved["time"] == pytest.approx(frozen["time"] + 1.5)
+    assert control.post("/clock/run")["frozen"] is False
+    assert control.get("/clock")["time"] > moved["time"]
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        ("2024-12-24T18:00:00Z", "2024-12-24T18:00:00+00:00"),
+        ("2024-12-24T18:00:00", "2024-12-24T18:00:00+00:00"),
+        ("2024-12-24T18:00:00+09:00", "2024-12-24T09:00:00+00:00"),
+        ("2024-12-24", "2024-12-24T00:00:00+00:00"),
+        (1735063200, "2024-12-24T18:00:00+00:00"),
+        (0, "1970-01-01T00:00:00+00:00"),
+    ],
+)
+def test_the_wall_clock_is_set(control: Control, instant: Any, shown: str) -> None:
+    control.post("/clock/freeze")
+    assert control.post("/clock/set", {"instant": instant})["instant"] == shown
+    assert control.get("/clock")["instant"] == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("advance", {"seconds": -1}, "seconds: Input should be greater than or equal to 0"),
+        ("advance", {"seconds": "1"}, "seconds: Input should be a valid number"),
+        ("advance", {}, "seconds: Field required"),
+        ("advance", {"seconds": 1e10}, "seconds: Input should be less than or equal to"),
+        ("set", {"instant": "yesterday"}, "instant: expected a moment like 2024-12-24T18:00:00Z, found yesterday"),
+        ("set", {"instant": -1}, "instant: expected a moment from 1970-01-01"),
+        ("set", {"instant": 1e15}, "instant: expected a moment from 1970-01-01"),
+        ("set", {"instant": "9999-12-31T23:59:59Z"}, "instant: expected a moment from 1970-01-01"),
+        ("set", {"instant": "0001-01-01T00:00:00+14:00"}, "instant: expected a moment"),
+        ("set", {"instant": None}, "instant"),
+        ("set", None, "body: Field required"),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused_and_the_clock_stays(
+    control: Control, path: str, body: Any, message: str
+) -> None:
+    before = control.post("/clock/freeze")
+    assert control.refused(400, "POST", f"/clock/{path}", body).startswith(message)
+    assert control.get("/clock") == before
+
+
+def test_time_ends_before_dates_do(control: Control) -> None:
+    control.post("/clock/set", {"instant": "9989-01-01"})
+    control.post("/clock/freeze")
+    before = control.get("/clock")
+    assert control.refused(400, "POST", "/clock/advance", {"seconds": 3e9}).startswith("seconds: time ends at 9990-")
+    assert control.get("/clock") == before
+
+
+async def test_a_pause_ends_when_time_is_advanced_and_waits_when_it_is_frozen(
+    control: Control, shared: LiveServer
+) -> None:
+    control.post("/replies", {"when": {"msg": "천천히"}, "reply": "예", "pace": {"first": 3600}}, 201)
+    control.post("/clock/freeze")
+    async with talk(shared, room_uid="r1") as peer:
+        await peer.send(sendmsg("천천히", room_uid="r1"))
+        await ask(control, "GET", "/journal/wait?kind=match&room=r1")
+        await ask(control, "POST", "/clock/advance", {"seconds": 3599})
+        waited = await ask(control, "GET", "/journal/wait?type=END&room=r1&timeout=0.2")
+        assert waited == {"complete": False, "entries": []}
+        await ask(control, "POST", "/clock/advance", {"seconds": 1})
+        assert (await ask(control, "GET", "/journal/wait?type=END&room=r1"))["complete"]
+
+
+async def test_idle_sockets_are_closed_when_time_is_advanced(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data", fixtures=plain_fixtures(tmp_path / "fixtures")) as server:
+        control = Control(server)
+        async with talk(server, room_uid="r1") as peer:
+            await ask(control, "POST", "/clock/advance", {"seconds": 601})
+            await peer.socket.wait_closed()
+            assert (peer.socket.close_code, peer.socket.close_reason) == (1001, "Idle timeout")
+        control.http.close()
+
+
+async def test_the_clock_of_a_seeded_world_moves_by_hand_and_goes_back_with_a_reset(tmp_path: Path) -> None:
+    fixtures = plain_fixtures(tmp_path / "fixtures")
+    with LiveServer(tmp_path / "data", fixtures=fixtures, seed=3, start_at="2024-11-13T09:00:00Z") as server:
+        control = Control(server)
+        start = await ask(control, "GET", "/clock")
+        assert start == {
+            "time": 1731488400.0,
+            "instant": "2024-11-13T09:00:00+00:00",
+            "frozen": False,
+            "virtual": True,
+            "seed": 3,
+        }
+        moved = await ask(control, "POST", "/clock/advance", {"seconds": 0.1})
+        assert moved["time"] == 1731488400.1
+        await ask(control, "POST", "/clock/freeze")
+        await ask(control, "POST", "/reset")
+        assert await ask(control, "GET", "/clock") == start
+        control.http.close()
