@@ -73,6 +73,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             if message["type"] == "websocket.close":
                 self._guard()
             await super().send(message)
+            if kind == "websocket.http.response.body" and self.close_sent:
+                self.handshake_complete = True  # by a refusal, which uvicorn would take for one that was forgotten
             return
         if not self.writable.is_set():
             await self.writable.wait()

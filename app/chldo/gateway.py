@@ -211,7 +211,7 @@ class Gateway:
                 about = {"connection_id": connection.id, "room_uid": ask.room_uid, "seconds": round(now - began, 3)}
                 log.info("turn in room %s took %.3f s", ask.room_uid, now - began, extra=about)
 
-        task = asyncio.create_task(carry())
+        task = asyncio.create_task(carry(), name=f"turn {ask.room_uid}")
         connection.turns.add(task)
         task.add_done_callback(connection.turns.discard)
         return None

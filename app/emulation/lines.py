@@ -241,9 +241,8 @@ class Line:
             rules = self._strike(Place.FRAME, exchange, occasion)
             if ends:
                 rules += self._strike(Place.END, exchange, occasion)
-        before = self.sent
         await self._frame_faults.send(text, exchange, rules)
-        await self._faults.sent(exchange, occasion, self.sent - before, last=ends)
+        await self._faults.sent(exchange, occasion, last=ends)
 
     async def _out_unless_silent(self, text: str | bytes, exchange: Exchange | None) -> None:
         if self._faults.silent:
@@ -251,6 +250,7 @@ class Line:
         if self.closed is not None:
             raise LineGone(f"the connection {self.id} is closed")
         await self._out(text, exchange)
+        self._faults.went(exchange)
 
     async def _release(self) -> None:
         """Lets a frame go that waits for another; what a stall holds back stays."""

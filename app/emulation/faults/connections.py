@@ -38,6 +38,14 @@ class _Due:
     at: float | None = None
     alarm: asyncio.Task[None] | None = None
 
+    def concerns(self, exchange: Exchange | None) -> bool:
+        """Whether a frame of that exchange counts."""
+        return self.exchange is None or self.exchange is exchange
+
+    def has_come(self, exchange: Exchange | None, now: float) -> bool:
+        """Whether it strikes, now that a frame of that exchange is dealt with."""
+        return self.at <= now if self.at is not None else self.frames <= 0 and self.concerns(exchange)
+
 
 class ConnectionFaults:
     """Breaks one connection as the rules in force will have it.
@@ -100,17 +108,16 @@ class ConnectionFaults:
             if live.rule.about == "request":
                 self._judge(live, exchange.occasion, exchange.dice, exchange)
 
-    async def sent(self, exchange: Exchange | None, occasion: Occasion, frames: int, *, last: bool) -> None:
-        """A frame has been dealt with, which made `frames` of it. Whatever waited for it strikes now."""
-        due: list[_Due] = []
-        for one in self._due:
-            if one.at is not None:
-                if one.at <= self._strand.clock.monotonic():
-                    due.append(one)
-            elif one.exchange is None or one.exchange is exchange:
-                one.frames -= frames
-                if one.frames <= 0:
-                    due.append(one)
+    def went(self, exchange: Exchange | None) -> None:
+        """A frame has gone out."""
+        for due in self._due:
+            if due.concerns(exchange):
+                due.frames -= 1
+
+    async def sent(self, exchange: Exchange | None, occasion: Occasion, *, last: bool) -> None:
+        """A frame has been dealt with, whatever became of it. What waited for it strikes now."""
+        now = self._strand.clock.monotonic()
+        due = [one for one in self._due if one.has_come(exchange, now)]
         dice = self._dice if exchange is None else exchange.dice
         for live in self._faults.at(Place.CONNECTION):
             if live.rule.about == "frame" and (made := self._struck(live, occasion, dice, exchange)):
