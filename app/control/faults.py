@@ -11,7 +11,7 @@ from app.control.bodies import body_of, read_body
 from app.control.plane import Plane, Removed, router
 from app.control.refusals import Refused
 from app.emulation.faults.kinds import KINDS
-from app.emulation.faults.live import Faults, LiveRule, TooManyFaults
+from app.emulation.faults.live import PROFILE, Faults, LiveRule, TooManyFaults
 from app.emulation.faults.rules import WHEN, Rule, read_rule, read_rules
 from app.emulation.report import Item
 
@@ -212,13 +212,11 @@ def fault_routes(plane: Plane) -> APIRouter:
 
     @routes.delete("/profiles/{name}", summary="Take a profile out of force")
     async def drop(name: Annotated[str, Path(description="Its name.", examples=["flaky-mobile"])]) -> Removed:
-        live = _of(faults, name)
-        if not live:
+        if not _of(faults, name):
             _known(faults, name)
-        for one in live:
-            faults.remove(one.id)
+        removed = faults.clear(PROFILE + name)
         plane.note("profile drop", profile=name)
-        return Removed(removed=len(live))
+        return Removed(removed=removed)
 
     return routes
 
@@ -237,7 +235,7 @@ def _shown(live: LiveRule) -> Fault:
 
 
 def _of(faults: Faults, profile: str) -> list[LiveRule]:
-    return [live for live in faults if live.rule.source == f"profile:{profile}"]
+    return [live for live in faults if live.rule.source.startswith(f"{PROFILE}{profile}:")]
 
 
 def _known(faults: Faults, profile: str) -> None:
