@@ -93,6 +93,8 @@ class _Sleeper:
 
     until: float
     done: asyncio.Future[None]
+    held: bool = False
+    """Waits only while the clock is frozen."""
     alarm: asyncio.TimerHandle | None = None
 
 
@@ -133,14 +135,15 @@ class WorldClock:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        sleeper = _Sleeper(self.monotonic() + seconds, asyncio.get_running_loop().create_future())
-        self._sleepers.add(sleeper)
-        try:
-            self._arm(sleeper)
-            await sleeper.done
-        finally:
-            self._disarm(sleeper)
-            self._sleepers.discard(sleeper)
+        await self._wait(_Sleeper(self.monotonic() + seconds, asyncio.get_running_loop().create_future()))
+
+    async def hold(self, seconds: float) -> float:
+        """Pauses the calling task while the clock is frozen, so many seconds at most. What is left of them."""
+        if seconds <= 0 or not self.frozen:
+            return max(0.0, seconds)
+        until = self.monotonic() + seconds
+        await self._wait(_Sleeper(until, asyncio.get_running_loop().create_future(), held=True))
+        return max(0.0, until - self.monotonic())
 
     def freeze(self) -> None:
         """Stops time."""
@@ -161,7 +164,10 @@ class WorldClock:
             self._still = None
         self.frozen = False
         for sleeper in self._sleepers:
-            self._arm(sleeper)
+            if sleeper.held:
+                _wake(sleeper.done)
+            else:
+                self._arm(sleeper)
 
     def advance(self, seconds: float) -> None:
         """Moves both times forward, and wakes whoever has slept long enough. Raises ValueError for going back."""
@@ -194,6 +200,15 @@ class WorldClock:
         else:
             self._set_to, self._set_at = _EPOCH, self._advanced
 
+    async def _wait(self, sleeper: _Sleeper) -> None:
+        self._sleepers.add(sleeper)
+        try:
+            self._arm(sleeper)
+            await sleeper.done
+        finally:
+            self._disarm(sleeper)
+            self._sleepers.discard(sleeper)
+
     def _arm(self, sleeper: _Sleeper) -> None:
         if self.flows:
             left = max(0.0, sleeper.until - self.monotonic())
@@ -225,10 +240,7 @@ class TimeLine:
         return self._world.monotonic() + self.ahead
 
     async def sleep(self, seconds: float) -> None:
-        if self._world.frozen:
-            await self._world.sleep(seconds)
-            return
-        self.ahead += max(0.0, seconds)
+        self.ahead += await self._world.hold(seconds)
         await asyncio.sleep(0)
 
     def aside(self) -> TimeLine:

@@ -143,6 +143,23 @@ async def test_a_room_runs_ahead_by_its_own_pauses_only() -> None:
     await pause
 
 
+async def test_a_frozen_room_goes_on_at_once_when_a_virtual_clock_runs_again() -> None:
+    world = World.seeded(3)
+    room = world.connection("w", "room").clock
+    world.clock.freeze()
+    pause = asyncio.create_task(room.sleep(4))
+    waits = asyncio.create_task(world.clock.sleep(60))
+    await asyncio.sleep(0)
+    world.clock.advance(1)
+    world.clock.run()
+    async with asyncio.timeout(5):
+        await pause
+    assert room.time() == VIRTUAL_START + 4, "what was left of the pause is the room's own"
+    assert world.clock.time() == VIRTUAL_START + 1
+    assert not waits.done(), "time itself moves by hand only"
+    waits.cancel()
+
+
 def test_forgetting_begins_anew() -> None:
     world = World.seeded(3)
 
