@@ -218,10 +218,12 @@ class _Entry:
 
 
 def _time(value: object) -> float | None:
-    """Epoch seconds, or None for what is none."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
+    """Epoch seconds, or None for what is none. Some tools write milliseconds."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if 0 <= value <= LATEST:
         return float(value)
-    return None
+    return value / 1000 if LATEST < value <= 1000 * LATEST else None
 
 
 def exported(tapes: Iterable[Tape], version: str) -> bytes:

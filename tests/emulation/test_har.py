@@ -73,6 +73,12 @@ def test_messages_before_the_entry_began_begin_it() -> None:
     assert (tape.started, tape.frames[0].at) == (1731455999.0, 0.0)
 
 
+def test_milliseconds_are_taken_for_what_they_are() -> None:
+    messages = [{**one, "time": one["time"] * 1000} for one in entry()["_webSocketMessages"]]
+    (tape,) = parsed(entry(_webSocketMessages=messages))
+    assert [frame.at for frame in tape.frames] == [0.25, 0.5, 1.0]
+
+
 def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
     data = har(entry()).replace(b'"\\uc548\\ub155"', b'"\\ud83d"')
     assert parse_har(data, "saved", "saved.har")[0].frames[1].text == "?"

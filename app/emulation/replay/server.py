@@ -62,7 +62,6 @@ class TapeServer:
         self.clock = clock
         self.ids = ids
         self.speed = speed
-        self.connections = 0
         self._url_base = url_base
         self._conversations: OrderedDict[tuple[object, ...], Conversation] = OrderedDict()
         self._opened: OrderedDict[tuple[object, ...], Opened] = OrderedDict()
@@ -99,14 +98,10 @@ class TapeServer:
             await _refuse(send, reel.tape.refused)
         else:
             known_here = Known(dict(query), here=self._url_base or _address(scope))
-            self.connections += 1
-            try:
-                offered = scope.get("subprotocols") or ()
-                subprotocol = reel.tape.subprotocol if reel.tape.subprotocol in offered else None
-                await send({"type": "websocket.accept", "subprotocol": subprotocol})
-                await Playing(self, reel, query, known_here, send).run(receive)
-            finally:
-                self.connections -= 1
+            offered = scope.get("subprotocols") or ()
+            subprotocol = reel.tape.subprotocol if reel.tape.subprotocol in offered else None
+            await send({"type": "websocket.accept", "subprotocol": subprotocol})
+            await Playing(self, reel, query, known_here, send).run(receive)
 
     def conversation(self, asks: Asked, query: Mapping[str, str], connection: object) -> Conversation:
         """The conversation that a request belongs to."""
