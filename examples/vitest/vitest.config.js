@@ -5,5 +5,6 @@ export default defineConfig({
     globalSetup: './test/server.js',
     setupFiles: './test/setup.js',
     fileParallelism: false, // each test resets the one emulator
+    testTimeout: 20_000,
   },
 })
