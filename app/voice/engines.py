@@ -7,7 +7,10 @@ An engine lives in a worker process of its own (`app.voice.worker`), so it may b
 from __future__ import annotations
 
 import importlib
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+
+if TYPE_CHECKING:
+    from app.voice.packets import Head
 
 
 class SpeechEngine(Protocol):
@@ -23,6 +26,17 @@ class SpeechEngine(Protocol):
         `voice` is the engine's own name for a voice, or a base language such as `ko`.
         Raises `EngineRefusal` if the text or the voice cannot be had; anything else that escapes ends the worker.
         """
+        ...
+
+
+@runtime_checkable
+class JobEngine(Protocol):
+    """An engine with jobs of its own, such as one that listens."""
+
+    name: str
+
+    def perform(self, head: Head, body: bytes) -> bytes:
+        """Does one job. Raises `EngineRefusal`; anything else that escapes ends the worker."""
         ...
 
 
@@ -48,7 +62,7 @@ def locate(name: str) -> str:
     return place
 
 
-def load(name: str) -> SpeechEngine:
+def load(name: str) -> SpeechEngine | JobEngine:
     """Imports and makes an engine. Only a worker does this."""
     module, _, kind = locate(name).partition(":")
-    return cast(SpeechEngine, getattr(importlib.import_module(module), kind)())
+    return cast(SpeechEngine | JobEngine, getattr(importlib.import_module(module), kind)())

@@ -96,6 +96,11 @@ class Speaker:
         self._open = False
 
     @property
+    def remote(self) -> bool:
+        """Whether an endpoint speaks, which has names of its own for voices."""
+        return self._engine == REMOTE
+
+    @property
     def busy(self) -> int:
         """Sentences waiting or being spoken, also those that nobody waits for any more but a worker is still at."""
         return len(self._tasks) + self._pool.abandoned

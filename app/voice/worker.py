@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from app.voice import packets
 from app.voice.encode import MAX_SECONDS, capped, mp3, resample
-from app.voice.engines import SpeechEngine, load
+from app.voice.engines import JobEngine, SpeechEngine, load
 from app.voice.failures import EngineRefusal
 from app.voice.wording import pieces
 
@@ -39,8 +39,13 @@ def main(name: str) -> NoReturn:
         packets.write(target, answer)
 
 
-def perform(engine: SpeechEngine, head: packets.Head, body: bytes) -> bytes:
-    """Does one job; returns MP3 or 24 kHz PCM of at most a minute. Raises `EngineRefusal`."""
+def perform(engine: SpeechEngine | JobEngine, head: packets.Head, body: bytes) -> bytes:
+    """Does one job; returns MP3 or 24 kHz PCM of at most a minute, or what an engine with jobs of its own makes of it.
+
+    Raises `EngineRefusal`.
+    """
+    if isinstance(engine, JobEngine):
+        return engine.perform(head, body)
     pcm = capped(body) if head["do"] == "encode" else _speak(engine, head["text"], head["voice"])
     if not pcm:
         raise EngineRefusal("no sound came of it")
