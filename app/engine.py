@@ -64,6 +64,8 @@ class Engine:
     registry: Registry
     contents: Contents
     threads: Threads
+    renewals: list[Callable[[str | None], Awaitable[None]]] = field(default_factory=list)
+    """What wires do to have their part of the store as the files say: all of it, or a room."""
 
 
 Opened = Callable[[], Awaitable[Engine | None]]
@@ -75,7 +77,7 @@ class Wire(Protocol):
 
     name: str
     sockets: Mapping[str, ASGIApp]
-    """Its WebSocket applications, by path."""
+    """Its WebSocket applications, by path; `/api/*` stands for all below `/api/`."""
     revisions: Sequence[str]
     """The dated states of it that it can speak, oldest first."""
     revision: str

@@ -27,7 +27,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 
-from app.emulation.lines import RAW, RESET
+from app.emulation.lines import LIMIT, RAW, RESET
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -63,6 +63,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         kind: str = message["type"]
         if kind == RESET:
             self._reset()
+            return
+        if kind == LIMIT:
+            size = cast(int, message.get("bytes"))
+            self.conn.max_message_size = self.conn.max_fragment_size = size
             return
         text = cast(str | bytes | None, message.get("data") if kind == RAW else message.get("text"))
         if text is not None and self.close_sent:

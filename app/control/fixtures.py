@@ -62,5 +62,5 @@ async def _told(live: LiveFixtures) -> InForce:
 
 def _files(live: LiveFixtures) -> list[str]:
     """Those that are there, by names that JSON can hold."""
-    there = [name for name in fixture_files(live.folder) if (live.folder / name).exists()]
+    there = [name for name in fixture_files(live.folder, tuple(live.wires)) if (live.folder / name).exists()]
     return [name.encode("utf-8", "backslashreplace").decode() for name in there]

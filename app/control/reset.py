@@ -62,6 +62,8 @@ async def _room(plane: Plane, engine: Engine, room: str, asked: Scope) -> Done:
     await engine.threads.forget(asked.space, room)
     await engine.uploads.forget(asked.space, room)
     await engine.library.forget([room])
+    for renew in engine.renewals:
+        await renew(room)
     plane.stage.world.forget(wire, room)
     plane.stage.faults.forget(wire, room)
     plane.note("reset", room, space=asked.space, wire=wire)
@@ -103,6 +105,8 @@ async def _everything(plane: Plane, engine: Engine) -> Done:
     async with engine.fixtures.changing:
         emptied = await engine.contents.reset(engine.fixtures.current.spaces)
         engine.fixtures.take_faults(engine.fixtures.current)
+        for renew in engine.renewals:
+            await renew(None)
     await engine.threads.forget()
     await engine.uploads.forget()
     await engine.library.forget()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from app.emulation.conditions import TEXT_KEYS, Condition, Exact, text_condition
@@ -83,9 +84,15 @@ class Fixtures:
     """Those of later files: the first one decides."""
     faults: tuple[Rule, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    wires: Mapping[str, object] = field(default_factory=dict)
+    """What the files of single wires hold, by file name."""
 
 
-def load_fixtures(folder: Path, *, strict: bool = False) -> Fixtures:
+WireFiles = Mapping[str, Callable[[Item | None], object]]
+"""The files that wires read beside those of all, by name, and how: None where there is no such file."""
+
+
+def load_fixtures(folder: Path, *, strict: bool = False, wires: WireFiles = MappingProxyType({})) -> Fixtures:
     """Reads and checks the whole folder. Raises `FixtureError` with every problem of every file.
 
     `strict`: every space is, whatever its file says.
@@ -102,7 +109,11 @@ def load_fixtures(folder: Path, *, strict: bool = False) -> Fixtures:
         entries, defaults = _replies(folder, report)
         book = ReplyBook(entries, defaults[0] if defaults else FALLBACK, strict=strict or strict_spaces)
         faults, profiles = read_faults(folder, report), read_profiles(folder, report)
-        fixtures = Fixtures(spaces, book, tuple(defaults[1:]), faults, profiles)
+        own = {
+            name: read(_open(folder, name, report) if (folder / name).exists() else None)
+            for name, read in wires.items()
+        }
+        fixtures = Fixtures(spaces, book, tuple(defaults[1:]), faults, profiles, own)
     else:
         report.note(Problem(str(folder), 1, "folder", "a folder with spaces.yaml", "no folder that can be opened"))
     report.close()

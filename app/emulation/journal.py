@@ -18,9 +18,9 @@ import orjson
 from app.emulation.determinism import Clock, machine_monotonic
 from app.redaction import SHORTENED, redact, redacted, sound
 
-KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control")
+KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control", "note")
 """What an entry can be: a socket opened, refused or closed, a frame from or to the client, an HTTP call, which reply
-matched, a fault that struck, something done by hand over the control plane.
+matched, a fault that struck, something done by hand over the control plane, something that a wire has to say.
 """
 
 MOST_FOLLOWERS = 64

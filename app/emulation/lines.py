@@ -40,6 +40,9 @@ RESET = "emulator.reset"
 RAW = "emulator.text"
 """ASGI event that sends a text frame of any bytes (`data`)."""
 
+LIMIT = "emulator.limit"
+"""ASGI event before the handshake: the largest message of this socket (`bytes`), in place of the server's limits."""
+
 CLOSE_PATIENCE = 5.0
 """Seconds for a close frame to be taken."""
 
@@ -171,6 +174,20 @@ class Line:
             self._ended(0, "", "server")
             self._write("refused", detail={"status": event["status"]})
         await self._send(event)
+
+    def note(self, detail: Mapping[str, Any]) -> None:
+        """Writes to the journal what the wire has to say."""
+        self._write("note", detail=detail)
+
+    async def limit(self, size: int) -> None:
+        """Takes messages of at most `size` bytes from the client; before the handshake."""
+        await self._send({"type": LIMIT, "bytes": size})
+
+    async def drop(self, why: str) -> None:
+        """Breaks the TCP connection without a close frame, as a crash does."""
+        if self.closed is None:
+            self._ended(1006, why, "server")
+            await self._send({"type": RESET})
 
     def end(self) -> None:
         """The wire is done with the socket: nothing of the line stays behind."""

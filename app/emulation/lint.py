@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from app.emulation.conditions import Condition, Contains, Exact, Matches
 from app.emulation.documents import one_line
 from app.emulation.faults.kinds import KNOWN
 from app.emulation.faults.rules import Rule
-from app.emulation.fixtures import OPTIONAL, FixtureError, Fixtures, load_fixtures
+from app.emulation.fixtures import OPTIONAL, FixtureError, Fixtures, WireFiles, load_fixtures
 from app.emulation.lore import LAST_SCENE
 from app.emulation.occasions import Occasion
 from app.emulation.replies import Entry, Reply
@@ -58,10 +59,10 @@ class Verdict:
         return sum(remark.severity == severity for remark in self.remarks) + (self.more if severity == "error" else 0)
 
 
-def judge(folder: Path) -> Verdict:
+def judge(folder: Path, wires: WireFiles = MappingProxyType({})) -> Verdict:
     """Reads and checks a fixtures folder. Blocks. Warnings are only looked for where there are no errors."""
     try:
-        fixtures = load_fixtures(folder)
+        fixtures = load_fixtures(folder, wires=wires)
     except FixtureError as error:
         remarks = [Remark("error", one.file, one.line, one.key, one_line(one.message)) for one in error.problems]
         return Verdict(tuple(remarks), error.more)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing, suppress
 from hashlib import blake2b
 from pathlib import Path
+from types import MappingProxyType
 
 from watchfiles import Change, awatch
 
@@ -21,7 +22,7 @@ from app.emulation.faults.files import FILE as FAULTS
 from app.emulation.faults.files import FOLDER as PROFILES
 from app.emulation.faults.files import profile_files
 from app.emulation.faults.live import Faults
-from app.emulation.fixtures import FixtureError, Fixtures, is_reply_file, load_fixtures
+from app.emulation.fixtures import FixtureError, Fixtures, WireFiles, is_reply_file, load_fixtures
 from app.emulation.replies import LiveBook
 
 log = logging.getLogger("app.fixtures")
@@ -53,8 +54,17 @@ class FixtureWatch:
     reading, so that a change meanwhile is not missed. It is owned by whoever runs it.
     """
 
-    def __init__(self, folder: Path, *, seen: bytes, clock: Clock, changed: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seen: bytes,
+        clock: Clock,
+        changed: Callable[[], Awaitable[object]],
+        files: Collection[str] = (),
+    ) -> None:
         self._folder = folder
+        self._files = files
         self._seen = seen
         self._clock = clock
         self._changed = changed
@@ -113,7 +123,7 @@ class FixtureWatch:
                 await asyncio.gather(waiting, return_exceptions=True)
 
     async def _look(self, folder: Path) -> None:
-        seen = await asyncio.to_thread(digest, folder)
+        seen = await asyncio.to_thread(digest, folder, self._files)
         if seen == self._seen:
             return
         self._seen = seen
@@ -134,7 +144,11 @@ class LiveFixtures:
         book: LiveBook,
         faults: Faults,
         accept: Callable[[Fixtures], Awaitable[None]],
+        wires: WireFiles = MappingProxyType({}),
     ) -> None:
+        self.wires = wires
+        self.heard: list[Callable[[Fixtures], Awaitable[None]]] = []
+        """Called with fixtures that are accepted, before they are in force; may refuse them by `NotAccepted`."""
         self.folder = folder
         self._strict = strict
         self._book = book
@@ -154,7 +168,7 @@ class LiveFixtures:
 
     async def _reload(self) -> bool:
         try:
-            fixtures = await asyncio.to_thread(load_fixtures, self.folder, strict=self._strict)
+            fixtures = await asyncio.to_thread(load_fixtures, self.folder, strict=self._strict, wires=self.wires)
         except FixtureError as error:
             self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay:")
@@ -163,6 +177,8 @@ class LiveFixtures:
             return False
         try:
             await self._accept(fixtures)
+            for hear in self.heard:
+                await hear(fixtures)
         except NotAccepted as error:
             self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay: %s", error)
@@ -179,9 +195,11 @@ class LiveFixtures:
         self._faults.take(fixtures.faults, fixtures.profiles)
 
 
-def fixture_files(folder: Path) -> list[str]:
-    """The files of a folder that are read, relative to it, whether or not they can be. Blocks."""
-    names = [Path("spaces.yaml"), Path(FAULTS)]
+def fixture_files(folder: Path, files: Collection[str] = ()) -> list[str]:
+    """The files of a folder that are read, those of wires (`files`) too, relative to it, whether or not they can be.
+    Blocks.
+    """
+    names = [Path("spaces.yaml"), *map(Path, files), Path(FAULTS)]
     with suppress(OSError):
         names += [Path(PROFILES, path.name) for path in profile_files(folder)]
     with suppress(OSError):
@@ -189,10 +207,12 @@ def fixture_files(folder: Path) -> list[str]:
     return [str(name) for name in names]
 
 
-def digest(folder: Path) -> bytes:
-    """What the fixture files of a folder hold, in 16 bytes. Blocks; raises nothing for what cannot be read."""
+def digest(folder: Path, files: Collection[str] = ()) -> bytes:
+    """What the fixture files of a folder hold, those of wires (`files`) too, in 16 bytes. Blocks; raises nothing for
+    what cannot be read.
+    """
     total = blake2b(digest_size=16)
-    for name in fixture_files(folder):
+    for name in fixture_files(folder, files):
         content = b"nothing that can be read"
         with suppress(OSError):
             path = folder / name
