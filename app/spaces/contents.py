@@ -20,10 +20,23 @@ from app.spaces.models import SpaceSeed
 from app.spaces.registry import NoSuch, remove_spaces
 from app.spaces.seeds import lock_seeds, write_seeds
 from app.spaces.store import SpaceStore
-from app.spaces.tables import HEAD, api_keys, fired, lore, memories, rooms, spaces, turns
+from app.spaces.tables import (
+    HEAD,
+    api_keys,
+    fired,
+    lore,
+    memories,
+    messages,
+    rooms,
+    scenarios,
+    sessions,
+    spaces,
+    turns,
+    users,
+)
 from app.spaces.text import storable
 
-_ALL = (spaces, lore, memories, api_keys, rooms, turns, fired)
+_ALL = (spaces, lore, memories, api_keys, rooms, turns, fired, users, scenarios, sessions, messages)
 """The tables, in the order in which everybody who writes to several of them does so."""
 
 _CHUNK = 2_000
@@ -161,8 +174,8 @@ def fits(rows: Rows) -> bool:
 
 
 def _columns(table: Table) -> list[Column[Any]]:
-    """Those of a table that a snapshot has: turns are numbered anew."""
-    return [column for column in table.c if column is not turns.c.id]
+    """Those of a table that a snapshot has: turns and messages are numbered anew."""
+    return [column for column in table.c if column is not turns.c.id and column is not messages.c.id]
 
 
 def _take(connection: Connection) -> Rows:
@@ -178,7 +191,7 @@ def _put(connection: Connection, rows: Rows) -> None:
         names = ", ".join(table.name for table in _ALL)
         connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
     versions = {row[0]: row[1] for row in connection.execute(select(spaces.c.uid, spaces.c.version))}
-    for table in (fired, turns, rooms, api_keys, memories, lore, spaces):
+    for table in (messages, sessions, scenarios, users, fired, turns, rooms, api_keys, memories, lore, spaces):
         connection.execute(delete(table))
     for table in _ALL:
         columns = [column.name for column in _columns(table)]
@@ -189,6 +202,10 @@ def _put(connection: Connection, rows: Rows) -> None:
                 row["version"] = max(row["version"], versions.get(row["uid"], 0)) + 1
         for start in range(0, len(put), _CHUNK):
             connection.execute(insert(table), put[start : start + _CHUNK])
+    if connection.dialect.name == "postgresql":
+        # Users keep their numbers; new ones go on after the last.
+        last = "SELECT setval(pg_get_serial_sequence('users', 'id'), coalesce(max(id), 0) + 1, false) FROM users"
+        connection.execute(text(last))
 
 
 SCHEMA = HEAD

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Insert,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in migrations/versions; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -125,6 +126,73 @@ fired = Table(
     Column("space_uid", Text, primary_key=True),
     Column("room_uid", Text, primary_key=True),
     Column("memory_uid", Text, primary_key=True),
+)
+
+# People who log in, what they talk about, and what was said: of wires whose conversations are sessions of users.
+users = Table(
+    "users",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("login_id", Text, nullable=False, unique=True),
+    Column("nickname", Text, nullable=False, unique=True),
+    Column("password", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+scenarios = Table(
+    "scenarios",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("partner", Text, nullable=False),
+    Column("goal", Text, nullable=False),
+    Column("level", BigInteger, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+# Times in epoch seconds, durations in seconds. A session without a user is a guest's.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("user_id", BigInteger, ForeignKey(users.c.id), index=True),
+    Column("title", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float, nullable=False),
+    Column("total_seconds", Float, nullable=False),
+    Column("speech_seconds", Float, nullable=False),
+    Column("summary", Text),
+    Column("scenario_id", Text),
+    Column("place", Text),
+    Column("partner", Text),
+    Column("goal", Text),
+    Column("state", Text),
+    Column("completed_at", Float),
+    Column("deleted", Boolean, nullable=False),
+    Column("voice", Text),
+    Column("show_text", Boolean),
+    Column("analytics", Text),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("session_uid", Text, ForeignKey(sessions.c.uid), nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("feedback", Text),
+    Column("reason", Text),
 )
 
 SPACE_COLUMNS = tuple(column for column in spaces.c if column.name not in ("version", "lore"))

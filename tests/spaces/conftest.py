@@ -19,6 +19,9 @@ from app.spaces.database import Database
 
 T = TypeVar("T")
 
+TABLES = "spaces, api_keys, lore, memories, rooms, turns, fired, messages, sessions, users, scenarios"
+EMPTY = f"TRUNCATE {TABLES} RESTART IDENTITY"
+
 SERVER = os.environ.get("CHLDO_TEST_DATABASE_URL")
 
 
@@ -106,7 +109,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     address = None
     if request.param == "postgresql":
         address = request.getfixturevalue("migrated_database")
-        await command(address, "TRUNCATE spaces, api_keys, lore, memories, rooms, turns, fired RESTART IDENTITY")
+        await command(address, EMPTY)
     async with AsyncExitStack() as stack:
         yield World(request.param, address, tmp_path, stack)
 
@@ -114,7 +117,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.fixture
 async def postgres(migrated_database: str, tmp_path: Path) -> AsyncIterator[World]:
     """PostgreSQL alone, for what SQLite does not have."""
-    await command(migrated_database, "TRUNCATE spaces, api_keys, lore, memories, rooms, turns, fired RESTART IDENTITY")
+    await command(migrated_database, EMPTY)
     async with AsyncExitStack() as stack:
         yield World("postgresql", migrated_database, tmp_path, stack)
 
