@@ -34,6 +34,7 @@ from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, TimeLine, World, WorldClock
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
+from app.malangee.wire import MalangeeWire
 from app.settings import Settings, SettingsError, shipped
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ class Program:
         self.stage = stage
         self._fatal = fatal
         self._engine: asyncio.Future[Engine] | None = None
-        self.wires: Sequence[Wire] = (ChldoWire(settings.v3, settings.revision, stage, self.engine),)
+        self.wires: Sequence[Wire] = (
+            ChldoWire(settings.v3, settings.revision, stage, self.engine),
+            MalangeeWire(settings.malangee, settings.data, stage, self.engine),
+        )
 
     async def engine(self) -> Engine | None:
         """The engine, once it is loaded; None if that takes too long or has failed."""
@@ -177,12 +181,13 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     from app.spaces.uploads import Uploads
     from app.voice.library import VoiceLibrary
     from app.voice.speech import OpenAISpeech, Speaker
+    from app.wire_files import WIRE_FILES
 
     machine = RealClock()
     clock, ids = stage.world.clock, stage.world.ids
     folder = settings.fixtures or shipped("fixtures")
-    seen = await asyncio.to_thread(digest, folder)
-    fixtures = await asyncio.to_thread(load_fixtures, folder, strict=settings.strict)
+    seen = await asyncio.to_thread(digest, folder, tuple(WIRE_FILES))
+    fixtures = await asyncio.to_thread(load_fixtures, folder, strict=settings.strict, wires=WIRE_FILES)
     book = LiveBook(fixtures.replies)
     await asyncio.to_thread(lambda: settings.data.mkdir(parents=True, exist_ok=True))
     await _open_journal(settings, stage.journal, stack)
@@ -262,7 +267,8 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
             raise NotAccepted(str(error)) from error
 
     await check(fixtures)
-    live = LiveFixtures(folder, strict=settings.strict, book=book, faults=stage.faults, accept=accept)
+    live = LiveFixtures(folder, strict=settings.strict, book=book, faults=stage.faults, accept=accept, wires=WIRE_FILES)
+    live.current = fixtures
     live.take_faults(fixtures)
     for profile in profiles_of(settings):
         if profile not in stage.faults.profiles:
@@ -270,7 +276,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         stage.faults.use(profile)
     background = [asyncio.create_task(_sweep(library, uploads, clock), name="sweep")]
     if settings.watch:
-        watch = FixtureWatch(folder, seen=seen, clock=machine, changed=live.reload)
+        watch = FixtureWatch(folder, seen=seen, clock=machine, changed=live.reload, files=tuple(WIRE_FILES))
         background.append(asyncio.create_task(watch.run(), name="fixtures"))
 
     async def stop_background() -> None:
@@ -344,12 +350,20 @@ class Application(FastAPI):
             await self._calls(app, scope, receive, send)
         elif scope["type"] != "websocket":
             await super().__call__(scope, receive, send)
-        elif (wire := self.sockets.get(ANY if taped else scope["path"])) is not None:
+        elif (wire := self.sockets.get(ANY) if taped else self._wire_at(scope["path"])) is not None:
             await wire(scope, receive, send)
         else:
             known = ", ".join(path for path in self.sockets if path.endswith("/"))
             message = f"no WebSocket at {scope['path']}; known: {known}"
             await WebSocket(scope, receive, send).send_denial_response(JSONResponse({"message": message}, 404))
+
+    def _wire_at(self, path: str) -> ASGIApp | None:
+        """Whose sockets are at a path: its own, or those under the longest prefix (`/api/*`)."""
+        found = self.sockets.get(path)
+        while found is None and path:
+            path = path[:-1].rpartition("/")[0]
+            found = self.sockets.get(f"{path}/*")
+        return found
 
 
 def world_of(settings: Settings) -> World:

@@ -116,6 +116,55 @@ class ControlSettings(Group):
     )
 
 
+class MalangeeSettings(Group):
+    """The MaLangEE wire. Times in seconds."""
+
+    dialect: Literal["guide", "backend"] = Field("guide", description="Dialect of the chat sockets.")
+    ready: bool | None = Field(None, description="Whether `ready` comes first; unset keeps each dialect's own way.")
+    order: Literal["dialect", "transcript-first", "audio-first"] = Field(
+        "dialect", description="What ends an AI turn: `transcript.done` then `audio.done`, or the other way round."
+    )
+    transcript: Literal["dialect", "before", "late"] = Field(
+        "dialect", description="Whether the user's transcript comes before the answer, or may come after it."
+    )
+    answers: Literal["auto", "asked"] = Field(
+        "auto", description="Guide: whether turns by commit or text are answered, or wait for `response.create`."
+    )
+    strict_paths: bool = Field(False, description="Refuse the wrong spellings of the scenario paths with 403.")
+    strict_sessions: bool = Field(False, description="Close 4004 for unknown sessions instead of creating them.")
+    tokens: Literal["strict", "lax"] = Field(
+        "strict",
+        description="`lax` takes tokens that are unsigned or signed by others and have not expired.",
+    )
+    secret: SecretStr | None = Field(None, description="Key that signs tokens (HS256); unset: one in the data folder.")
+    token_life: float = Field(14_400.0, gt=0, description="Seconds a token lasts.")
+    guest_life: float = Field(1_800.0, gt=0, description="Seconds an idle guest session lasts; after it: close 4004.")
+    pace: Literal["realtime", "burst"] | float = Field(
+        "realtime", description="How fast `audio.delta` comes: `realtime`, `burst`, or a factor (2 is twice as fast)."
+    )
+    threshold: float = Field(0.7, ge=0, le=1, description="How likely speech has to be to count as such.")
+    prefix: float = Field(0.3, ge=0, le=5, description="Seconds before the speech that belong to it.")
+    silence: float = Field(1.5, ge=0.1, le=10, description="Seconds of silence that end the user's turn.")
+    transcription: Literal["auto", "script", "pocketsphinx", "openai"] = Field(
+        "auto",
+        description="Who transcribes; `auto`: the endpoint if set, pocketsphinx if installed, else the script.",
+    )
+    transcription_url: str | None = Field(None, description="Base of an OpenAI-compatible endpoint that transcribes.")
+    transcription_model: str = Field("whisper-1", description="Its model.")
+    transcription_timeout: float = Field(15.0, gt=0, description="Seconds for one transcription; then it is empty.")
+    graph: str = Field("companion", description="The graph that answers.")
+    model: str = Field("scripted", description="The model that answers and reads scenarios.")
+    turn_timeout: float = Field(60.0, gt=0, description="Seconds without a sentence after which an answer is given up.")
+    frame_limit: int = Field(1024 * 1024, ge=16_384, description="Bytes of the largest message; above it: close 1009.")
+
+    @field_validator("pace")
+    @classmethod
+    def _moves(cls, value: str | float) -> str | float:
+        if isinstance(value, float) and not 0.1 <= value <= 1000:
+            raise ValueError("must be realtime, burst or a factor from 0.1 to 1000")
+        return value
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -148,6 +197,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     journal: JournalSettings = JournalSettings()
     control: ControlSettings = ControlSettings()
+    malangee: MalangeeSettings = MalangeeSettings()
 
     @field_validator("start_at")
     @classmethod
@@ -206,7 +256,7 @@ def _first_line(error: ValidationError, given: dict[str, Any], table: dict[str, 
     else:
         source = ".".join(path)
     message = first["msg"].removeprefix("Value error, ")
-    secret = path[0] in ("store", "control")  # a URL with a password, a token
+    secret = path[0] in ("store", "control") or path[-1] == "secret"  # a URL with a password, a token
     shown = "" if secret or first["type"] == "extra_forbidden" else f" (got {first['input']!r})"
     if first["type"] == "extra_forbidden":
         message = "unknown setting"

@@ -1,0 +1,177 @@
+"""The MaLangEE wire, assembled: what `app/main.py` takes in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.types import ASGIApp
+
+from app.engine import Engine, Opened, Stage
+from app.malangee.dialects import DIALECTS
+from app.malangee.gateway import WIRE, Gateway, Open
+from app.malangee.requests import PATHS, ROOT
+from app.malangee.script import Script
+
+if TYPE_CHECKING:
+    from app.malangee.rest import Desk
+    from app.settings import MalangeeSettings
+    from app.voice.listening import Ears
+    from app.voice.transcribing import Transcriber
+
+
+class MalangeeWire:
+    """Spoken conversation over a WebSocket, and the REST endpoints beside it. A `Wire`."""
+
+    name = WIRE
+
+    def __init__(self, settings: MalangeeSettings, data: Path, stage: Stage, opened: Opened) -> None:
+        self._settings = settings
+        self._data = data
+        self._stage = stage
+        self._opened = opened
+        self._open: Open | None = None
+        self._desk: Desk | None = None
+        self._script = Script()
+        self._ears: Ears | None = None
+        self._transcriber: Transcriber | None = None
+        self.revisions: Sequence[str] = DIALECTS
+        self.gateway = Gateway(settings=settings, stage=stage, opened=self._opening, dialect=settings.dialect)
+        self.sockets: Mapping[str, ASGIApp] = {f"{ROOT}/*": self.gateway, **dict.fromkeys(PATHS, self.gateway)}
+
+    @property
+    def revision(self) -> str:
+        return self.gateway.dialect
+
+    @revision.setter
+    def revision(self, name: str) -> None:
+        self.gateway.dialect = name
+
+    @property
+    def running(self) -> int:
+        return self.gateway.running
+
+    def routers(self) -> Sequence[APIRouter]:
+        from app.malangee.rest import rest_routes
+
+        world = self._stage.world
+        return (rest_routes(self._at_desk, self._hints, clock=world.clock, ids=world.ids.branch(self.name, "http")),)
+
+    async def open(self, engine: Engine) -> None:
+        from app.emulation.fixtures import Fixtures
+        from app.emulation.watching import NotAccepted
+        from app.malangee.answers import Answers
+        from app.malangee.fixtures import FILE
+        from app.malangee.parts import Parts
+        from app.malangee.rest import Desk
+        from app.malangee.seeds import seed
+        from app.malangee.tokens import Passwords, Tokens
+        from app.spaces.failures import StoreFailure
+        from app.spaces.people import People
+        from app.voice.listening import Ears, Hearing
+
+        settings, world = self._settings, self._stage.world
+        people, passwords = People(engine.database), Passwords()
+
+        async def take(fixtures: Fixtures) -> None:
+            script = fixtures.wires.get(FILE)
+            if isinstance(script, Script):
+                try:
+                    await seed(script, people, passwords, at=world.clock.time())
+                except StoreFailure as failure:
+                    raise NotAccepted(str(failure)) from failure
+                self._script = script
+
+        async def renew(room: str | None) -> None:
+            await people.forget(None if room is None else [room])
+            await seed(self._script, people, passwords, at=world.clock.time())
+
+        engine.renewals.append(renew)
+        engine.fixtures.heard.append(take)
+        await take(engine.fixtures.current)
+        self._ears = Ears()
+        self._transcriber = self._make_transcriber()
+        answers = Answers(
+            engine.models,
+            engine.graphs,
+            graph=settings.graph,
+            model=settings.model,
+            timeout=settings.turn_timeout,
+        )
+        parts = Parts(
+            settings=settings,
+            people=people,
+            answers=answers,
+            speaker=engine.speaker,
+            ears=self._ears,
+            transcriber=self._transcriber,
+            script=lambda: self._script,
+            voices=lambda name: (name or "alloy") if engine.speaker.remote else self._script.voice(name),
+            hearing=Hearing(settings.threshold, settings.prefix, settings.silence),
+            history=20,
+        )
+        key = await self._key()
+        tokens = Tokens(key, clock=world.clock, life=settings.token_life, lax=settings.tokens == "lax")
+        self._desk = Desk(people, tokens, passwords)
+        self._open = Open(parts, tokens)
+
+    async def watch(self) -> None:
+        """Ends the processes that hear, when the server ends."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for part in (self._ears, self._transcriber):
+                if part is not None:
+                    await part.close()
+
+    async def _key(self) -> str:
+        """The key that signs tokens: the setting's, the seeded world's, or the one in the data folder."""
+        from app.malangee.tokens import kept_key
+
+        ids = self._stage.world.ids.branch(self.name, "key")
+        if self._settings.secret is not None:
+            return self._settings.secret.get_secret_value()
+        if self._stage.world.seed is not None:
+            return ids.hexadecimal(64)
+        return await asyncio.to_thread(kept_key, self._data, lambda: ids.hexadecimal(64))
+
+    def _make_transcriber(self) -> Transcriber | None:
+        """Who transcribes; None: the script."""
+        from app.emulation.determinism import RealClock
+        from app.voice.transcribing import OpenAITranscriber, SphinxTranscriber, pocketsphinx_there
+
+        settings = self._settings
+        chosen: str = settings.transcription
+        if chosen == "auto":
+            there = "pocketsphinx" if pocketsphinx_there() else "script"
+            chosen = "openai" if settings.transcription_url else there
+        if chosen == "openai":
+            return OpenAITranscriber(
+                base_url=settings.transcription_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
+                api_key=os.environ.get("OPENAI_API_KEY") or "not-needed",
+                model=settings.transcription_model,
+                timeout=settings.transcription_timeout,
+            )
+        if chosen == "pocketsphinx":
+            return SphinxTranscriber(workers=1, timeout=settings.transcription_timeout, clock=RealClock())
+        return None
+
+    def _hints(self, session_id: str) -> list[str]:
+        found = self.gateway.live(session_id)
+        if found is None or not found[0].record.said:
+            return []
+        return list(found[1].hints)
+
+    async def _opening(self) -> Open | None:
+        if await self._opened() is None or self._open is None:
+            return None
+        if self._transcriber is not None:
+            self._transcriber.warm()
+        return self._open
+
+    async def _at_desk(self) -> Desk | None:
+        return self._desk if await self._opened() is not None else None
