@@ -35,5 +35,6 @@ class Wire(Generic[E]):
 def wires() -> dict[str, Wire[Any]]:
     """All wires that can be checked, by name."""
     from app.contract.chldo.wire import CHLDO
+    from app.contract.malangee.wire import MALANGEE
 
-    return {wire.name: wire for wire in (CHLDO,)}
+    return {wire.name: wire for wire in (CHLDO, MALANGEE)}

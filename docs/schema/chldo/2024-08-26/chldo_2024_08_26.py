@@ -8,7 +8,7 @@ Forbidden frame. `msg` of a request must be there (the setting `v3.require_msg` 
 Generated from the frame classes by `chldo-emulator schema`; do not edit.
 """
 
-# ruff: noqa: E501, N815
+# ruff: noqa: E501
 
 from typing import Annotated, Any, Literal, get_args, get_origin
 
