@@ -24,6 +24,7 @@ from bench.journal import journal
 from bench.replay import replay
 from bench.rows import Row
 from bench.servers import KEY, REPLY_TOKENS
+from bench.spoken import malangee
 
 ROUNDS = 5
 
@@ -206,6 +207,7 @@ SECTIONS: dict[str, Callable[[Path], list[Row]]] = {
     "lag": lag,
     "room": room,
     "hotwords": hotwords,
+    "malangee": malangee,
     "journal": journal,
     "replay": replay,
 }
