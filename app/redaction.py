@@ -8,13 +8,17 @@ from typing import Any
 SHORTENED = "…"
 """Stands for what was left out."""
 
+_KEYS = "api_key|org_id|authorization|token|access_token|refresh_token|account_password|password"
+
 _SECRETS = (
     (re.compile(r"\b([0-9a-f]{4})[0-9a-f]{18}\b"), r"\1…"),  # a chldo api_key: 22 hexadecimal digits
+    (re.compile(r"\b(hsk_[A-Za-z0-9]{2})[A-Za-z0-9]{6,}"), r"\1…"),
+    (re.compile(r"\b(eyJ[\w-]{2})[\w-]+\.[\w-]+\.[\w-]+"), r"\1…"),  # a JWT
     (re.compile(r"\b(sk-[A-Za-z0-9]{2})[A-Za-z0-9_-]{6,}"), r"\1…"),
     (re.compile(r"(?i)(bearer\s+\S{2})\S+"), r"\1…"),
     (re.compile(r"(Signature=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
     (re.compile(r"(://[^:/@\s\"']+:)[^@\s/\"']+@"), r"\1…@"),
-    (re.compile(r"(?i)(\"(?:api_key|org_id|authorization|token|password)\"\s*:\s*\"[^\"]{2})[^\"]*"), r"\1…"),
+    (re.compile(rf"(?i)(\"(?:{_KEYS})\"\s*:\s*\"[^\"]{{2}})[^\"]*"), r"\1…"),
     (re.compile(r"(?i)((?:api_key|token)=[^&\s\"]{4})[^&\s\"]+"), r"\1…"),
 )
 _NAMES = frozenset(("api_key", "org_id", "authorization", "token", "password", "cookie", "set-cookie"))

@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 from asyncio import BaseTransport
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -26,8 +26,9 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
+from websockets.http11 import Request
 
-from app.emulation.lines import LIMIT, RAW, RESET
+from app.emulation.lines import LIMIT, PING, PONGS, RAW, RESET
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -54,6 +55,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket connection of the server."""
 
     send_timeout = 30.0
+    limits: Mapping[str, int] = {}
+    """Bytes of the largest message, by path, where it is not that of all."""
+    _pongs: dict[str, int] | None = None
     _stalled: asyncio.TimerHandle | None = None
     _gathering: asyncio.TimerHandle | None = None
     _waiting = 0
@@ -67,6 +71,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if kind == LIMIT:
             size = cast(int, message.get("bytes"))
             self.conn.max_message_size = self.conn.max_fragment_size = size
+            return
+        if kind == PING:
+            if self.handshake_complete and not (self.close_sent or self.transport.is_closing()):
+                self.conn.send_ping(b"")
+                self._write()
             return
         text = cast(str | bytes | None, message.get("data") if kind == RAW else message.get("text"))
         if text is not None and self.close_sent:
@@ -127,6 +136,20 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         self._written_at = 0.0  # what answers the client goes out at once
         super().data_received(data)
+
+    def handle_connect(self, event: Request) -> None:
+        limit = self.limits.get(event.path.partition("?")[0])
+        if limit is not None:
+            self.conn.max_message_size, self.conn.max_fragment_size = limit, None
+        super().handle_connect(event)
+        if limit is not None and not self.close_sent:
+            self._pongs = {"count": 0}
+            cast(dict[str, Any], self.scope["extensions"])[PONGS] = self._pongs
+
+    def handle_pong(self, event: Frame) -> None:
+        super().handle_pong(event)
+        if self._pongs is not None:
+            self._pongs["count"] += 1
 
     def handle_parser_exception(self) -> None:
         if self.close_timer is not None:
@@ -261,9 +284,10 @@ class Server(uvicorn.Server):
 
 def server_of(app: Any, settings: Settings) -> uvicorn.Server:
     """A uvicorn server for `app`, not yet running."""
+    limits: Mapping[str, int] = getattr(app, "limits", {})
     v3 = settings.v3
     patience = {"send_timeout": v3.send_timeout}
-    protocol = type("SocketProtocol", (SocketProtocol,), patience)
+    protocol = type("SocketProtocol", (SocketProtocol,), {**patience, "limits": limits})
     config = uvicorn.Config(
         app,
         host=settings.host,

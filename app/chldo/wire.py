@@ -29,6 +29,7 @@ class ChldoWire:
     """The chldo v3 WebSocket API with its info, upload, voice and proxy hosts. A `Wire`."""
 
     name = "chldo"
+    late = False
 
     def __init__(self, settings: V3Settings, revision: str, stage: Stage, opened: Opened) -> None:
         self._settings = settings
@@ -37,6 +38,7 @@ class ChldoWire:
         self._actions: Actions | None = None
         self.revisions: Sequence[str] = tuple(REVISIONS)
         self.gateway = Gateway(revision=revision, settings=settings, stage=stage, actions=self._acting)
+        self.limits: Mapping[str, int] = {}
         self.sockets: Mapping[str, ASGIApp] = dict.fromkeys(PATHS, self.gateway)
 
     @property

@@ -43,6 +43,12 @@ RAW = "emulator.text"
 LIMIT = "emulator.limit"
 """ASGI event before the handshake: the largest message of this socket (`bytes`), in place of the server's limits."""
 
+PING = "emulator.ping"
+"""ASGI event that sends a control ping."""
+
+PONGS = "emulator.pongs"
+"""Extension of an ASGI scope: a dict whose `count` says how many control pongs have come."""
+
 CLOSE_PATIENCE = 5.0
 """Seconds for a close frame to be taken."""
 

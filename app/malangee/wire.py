@@ -28,6 +28,7 @@ class MalangeeWire:
     """Spoken conversation over a WebSocket, and the REST endpoints beside it. A `Wire`."""
 
     name = WIRE
+    late = False
 
     def __init__(self, settings: MalangeeSettings, data: Path, stage: Stage, opened: Opened) -> None:
         self._settings = settings
@@ -41,6 +42,7 @@ class MalangeeWire:
         self._transcriber: Transcriber | None = None
         self.revisions: Sequence[str] = DIALECTS
         self.gateway = Gateway(settings=settings, stage=stage, opened=self._opening, dialect=settings.dialect)
+        self.limits: Mapping[str, int] = {}
         self.sockets: Mapping[str, ASGIApp] = {f"{ROOT}/*": self.gateway, **dict.fromkeys(PATHS, self.gateway)}
 
     @property

@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.emulation.determinism import Clock, RealClock
 from app.spaces.failures import StoreClosed, StoreUnreachable, TransactionFailed, Trouble
 from app.spaces.groups import GroupCommit, Item, Result, Write
+from app.spaces.notices import Notices
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -50,6 +51,7 @@ class _Backend(Protocol):
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
+    async def listener(self) -> Any: ...
     def transaction(self, work: Work[T], *, write: bool, steady: bool = False) -> Callable[[], Awaitable[T]]: ...
     def trouble(self, kind: Literal["locked", "full"]) -> Work[Any]: ...
 
@@ -133,6 +135,16 @@ class Database:
         group = GroupCommit(self.write, write, bound=bound, begun=begun, ended=ended)
         self._groups.append(group)
         return group
+
+    def notices(
+        self, channel: str, *, heard: Callable[[str], None], again: Callable[[], Awaitable[None]]
+    ) -> Notices | None:
+        """Hears what other processes say on `channel` (NOTIFY); None where there are none. See `Notices`."""
+        if self.exclusive:
+            return None
+        return Notices(
+            self._backend.listener, channel, heard=heard, again=again, clock=self._clock, faults=self._backend.faults
+        )
 
     async def _try(self, work: Work[T], operation: Operation, trouble: Trouble | None, *, steady: bool = False) -> T:
         if not self._open:

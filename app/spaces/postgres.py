@@ -50,6 +50,7 @@ class PostgresServer:
         except ModuleNotFoundError as missing:
             raise StoreUnreachable("PostgreSQL needs the extra: pip install 'chldo-emulator[postgres]'") from missing
         self.faults: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         query = dict(url.query)
         if "sslmode" in query:
             query["ssl"] = query.pop("sslmode")
@@ -105,6 +106,12 @@ class PostgresServer:
             connection.exec_driver_sql(raising)
 
         return work
+
+    async def listener(self) -> Any:
+        """A connection of asyncpg's own, outside the pool, that may listen."""
+        import asyncpg
+
+        return await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT, command_timeout=STATEMENT_TIMEOUT)
 
     def engine(self) -> AsyncEngine:
         """The open engine."""

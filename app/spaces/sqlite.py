@@ -83,6 +83,9 @@ class SqliteFile:
         """A function that tries the transaction once and may be called again when that failed. All are steady here."""
         return partial(self._attempt, work, "BEGIN IMMEDIATE" if write else "BEGIN")
 
+    async def listener(self) -> None:
+        """Nobody else writes: there is nothing to listen to."""
+
     def trouble(self, kind: Literal["locked", "full"]) -> Callable[[Connection], None]:
         """Work that raises what the driver does when another process holds the file, or its disk is full."""
         message, name = _TROUBLES[kind]
