@@ -10,12 +10,12 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket
 
 from app.chldo.reading import frame_type
 from app.chldo.wire import ChldoWire
-from app.control.access import Access
+from app.control.access import Access, guard
 from app.control.health import health_routes
 from app.control.index import control_routes
 from app.control.plane import Plane
@@ -34,6 +34,7 @@ from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, TimeLine, World, WorldClock
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
+from app.hashee.wire import HasheeWire
 from app.malangee.wire import MalangeeWire
 from app.settings import Settings, SettingsError, shipped
 
@@ -71,6 +72,7 @@ class Program:
         self, settings: Settings, stage: Stage, fatal: Callable[[str], None], ready: Callable[[], None]
     ) -> None:
         self._ready = ready
+        self.complete: Callable[[], Awaitable[None]]
         self.settings = settings
         self.stage = stage
         self._fatal = fatal
@@ -78,6 +80,7 @@ class Program:
         self.wires: Sequence[Wire] = (
             ChldoWire(settings.v3, settings.revision, stage, self.engine),
             MalangeeWire(settings.malangee, settings.data, stage, self.engine),
+            HasheeWire(settings, stage, self.engine),
         )
 
     async def engine(self) -> Engine | None:
@@ -147,6 +150,7 @@ class Program:
                 engine = await open_engine(self.settings, self.stage, stack)
                 for wire in self.wires:
                     await wire.open(engine)
+                await self.complete()
                 self._ready()
                 opened.set_result(engine)
                 log.info("ready after %.2f s", machine.monotonic() - began)
@@ -332,6 +336,10 @@ class Application(FastAPI):
         super().__init__(**options)
         self._calls = calls
         self.sockets: dict[str, ASGIApp] = {}
+        self.late: list[Wire] = []
+        """Wires whose HTTP endpoints are loaded after the port is open, or with the first call before that."""
+        self.limits: dict[str, int] = {}
+        """Bytes of the largest frame, for sockets that have a limit of their own; by path."""
         self.tapes: TapeServer | None = None
         """What answers in place of the wires."""
 
@@ -340,12 +348,11 @@ class Application(FastAPI):
         program: Program = self.state.program
         program.stage.journal.close()
 
-    def openapi(self) -> dict[str, Any]:
-        return describe(super().openapi())
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         taped = self.tapes is not None and self.tapes.takes(scope)
         if scope["type"] == "http":
+            if self.late and not scope["path"].startswith(f"{CONTROL}/health"):
+                await self.complete()
             app = self.tapes if taped and self.tapes is not None else super().__call__
             await self._calls(app, scope, receive, send)
         elif scope["type"] != "websocket":
@@ -364,6 +371,26 @@ class Application(FastAPI):
             path = path[:-1].rpartition("/")[0]
             found = self.sockets.get(f"{path}/*")
         return found
+
+    async def complete(self) -> None:
+        """Loads the endpoints that are still missing."""
+        while self.late:
+            wire = self.late[-1]
+            routers = await asyncio.to_thread(wire.routers)
+            if wire in self.late:  # not while this waited
+                self.late.remove(wire)
+                self._include(routers)
+
+    def openapi(self) -> dict[str, Any]:
+        while self.late:
+            self._include(self.late.pop().routers())
+        return describe(super().openapi())
+
+    def _include(self, routers: Sequence[APIRouter]) -> None:
+        for router in routers:
+            # What a wire adds to the control plane is guarded like the rest of it.
+            guards = [Depends(guard(self.state.access))] if router.prefix.startswith(CONTROL) else []
+            self.include_router(router, dependencies=guards)
 
 
 def world_of(settings: Settings) -> World:
@@ -398,6 +425,8 @@ def create_app(
         openapi_url=f"{CONTROL}/openapi.json" if settings.control.enabled else None,
     )
     app.state.program = program
+    access = app.state.access = Access.of(settings)
+    program.complete = app.complete
     app.add_exception_handler(HTTPException, no_such_endpoint)
     app.add_middleware(
         CORSMiddleware,
@@ -408,10 +437,12 @@ def create_app(
     )
     app.include_router(health_routes(program.report))
     for wire in program.wires:
-        for router in wire.routers():
-            app.include_router(router)
+        if wire.late:
+            app.late.append(wire)
+        else:
+            app._include(wire.routers())
         app.sockets.update(wire.sockets)
-    access = app.state.access = Access.of(settings)
+        app.limits.update(wire.limits)
     if settings.control.enabled:
         app.include_router(schema_routes())
         plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data, access)

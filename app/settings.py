@@ -165,6 +165,20 @@ class MalangeeSettings(Group):
         return value
 
 
+class HasheeSettings(Group):
+    """The Hashee wire. Sizes in bytes, times in seconds."""
+
+    profile: Literal["2026-01", "2026-05"] = Field("2026-01", description="The documented state that is spoken.")
+    frame_limit: int = Field(256 * 1024, ge=128, description="Largest frame; above it: close 1009.")
+    frame_rate: int = Field(100, ge=1, description="Frames a second of one socket; for 10 s more: close 1008.")
+    agent_rate: int = Field(5, ge=1, description="Messages a second of one agent; above it: 429.")
+    code: str = Field("123456", min_length=1, description="Verification code of every address.")
+    turnstile: bool = Field(False, description="Public auth endpoints need a turnstile_token.")
+    secure_cookie: bool = Field(False, description="The refresh cookie is Secure over plain http too.")
+    webhook_private: bool = Field(True, description="Webhooks may lead to loopback and private networks.")
+    webhook_timeout: float = Field(10.0, gt=0, description="Seconds for one try of a webhook.")
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -198,6 +212,7 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     control: ControlSettings = ControlSettings()
     malangee: MalangeeSettings = MalangeeSettings()
+    hashee: HasheeSettings = HasheeSettings()
 
     @field_validator("start_at")
     @classmethod

@@ -1,0 +1,1 @@
+"""The wire Hashee: messaging between people and agents."""

@@ -1,0 +1,89 @@
+"""Access tokens of people: JWT, HS256, claims sub, sid, iat, exp. Imports PyJWT, when first used."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from app.hashee.identifiers import AGENT_TOKEN, TOKEN_PREFIX, digest
+from app.hashee.refusals import Refused
+
+LIFE = 300.0
+"""Seconds that an access token lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class HumanCredential:
+    """A valid access token: whose, of which session, made and over when (epoch seconds)."""
+
+    user_id: str
+    session: str
+    issued: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCredential:
+    """A token of an agent, by its digest."""
+
+    digest: str
+
+
+Credential = HumanCredential | AgentCredential
+
+
+class AccessTokens:
+    """Makes and reads access tokens with one key."""
+
+    def __init__(self, key: bytes, life: float = LIFE) -> None:
+        self._key = key
+        self.life = life
+
+    def make(self, user_id: str, session: str, now: float) -> str:
+        """A token from `now` on."""
+        import jwt
+
+        claims = {"sub": user_id, "sid": session, "iat": round(now, 3), "exp": round(now + self.life, 3)}
+        return jwt.encode(claims, self._key, algorithm="HS256")
+
+    def read(self, token: str, now: float) -> HumanCredential:
+        """What a token says. Raises `Refused`: INVALID_TOKEN, TOKEN_EXPIRED."""
+        import jwt
+
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=["HS256"],
+                # The time is the emulated one: it is looked at below.
+                options={"verify_exp": False, "verify_iat": False, "require": ["sub", "sid", "iat", "exp"]},
+            )
+            found = HumanCredential(str(claims["sub"]), str(claims["sid"]), float(claims["iat"]), float(claims["exp"]))
+        except (jwt.InvalidTokenError, ValueError, TypeError):
+            raise Refused("INVALID_TOKEN") from None
+        if found.expires <= now:
+            raise Refused("TOKEN_EXPIRED")
+        return found
+
+
+def credential_of(header: str | None, tokens: AccessTokens, now: float) -> Credential:
+    """Who asks, by the header Authorization. Raises `Refused`."""
+    scheme, _, value = (header or "").partition(" ")
+    value = value.strip()
+    if scheme.lower() != "bearer" or not value:
+        raise Refused("UNAUTHENTICATED")
+    if value.startswith(TOKEN_PREFIX):
+        return agent_credential(value)
+    return tokens.read(value, now)
+
+
+def agent_credential(token: str) -> AgentCredential:
+    """The credential in an agent's token. Raises `Refused` for what has not its form."""
+    if not AGENT_TOKEN.fullmatch(token):
+        raise Refused("INVALID_TOKEN")
+    return AgentCredential(digest(token))
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two secrets are equal, in a time that does not tell where they differ."""
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

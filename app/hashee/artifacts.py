@@ -1,0 +1,137 @@
+"""Artifacts: sent inside messages, updated by their agent, answered by people, over after a while.
+
+What an artifact shows is in the encrypted payload; the server knows its id, its revision and when it is over. Commands
+of the ledger. Imports SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from app.hashee.access import Credential
+from app.hashee.frames import ArtifactExpired, ArtifactResponse, ArtifactUpdate
+from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal
+from app.hashee.ledger import Tx
+from app.hashee.messages import Outgoing, Sent, send
+from app.hashee.refusals import Refused
+from app.hashee.rights import agent, human, message, speaking
+from app.hashee.tables import artifacts, conversations, members
+
+MOST_BLOCKS = 16
+MOST_BYTES = 64 * 1024
+MOST_UPDATES = 100
+EXPIRED_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the server is told of an artifact in the clear. `life` in seconds, None for ever."""
+
+    artifact_id: str | None
+    subtype: str
+    life: float | None
+
+
+def send_artifact(
+    tx: Tx, credential: Credential, agent_id: str, conversation_id: str, out: Outgoing, about: About
+) -> tuple[Sent, str]:
+    """A message with an artifact; gives the artifact's id too."""
+    who = agent(tx, credential, agent_id)
+    if about.artifact_id and out.client_message_id is None:
+        known = tx.value(select(artifacts.c.id).where(artifacts.c.id == about.artifact_id))
+        if known is not None:
+            raise Refused("ALREADY_EXISTS", "There is an artifact of this id")
+    sent = send(tx, who, conversation_id, out)
+    known = tx.value(select(artifacts.c.id).where(artifacts.c.message_id == sent.message_id))
+    if known is not None:
+        return sent, str(known)
+    artifact_id = about.artifact_id or tx.ids.branch("artifact", sent.message_id).uuid4()
+    tx.run(
+        insert(artifacts).values(
+            id=artifact_id,
+            conversation_id=conversation_id,
+            message_id=sent.message_id,
+            agent_id=agent_id,
+            subtype=about.subtype,
+            revision=0,
+            expires_at=None if about.life is None else tx.now + about.life,
+            expired=False,
+        )
+    )
+    return sent, artifact_id
+
+
+def change(
+    tx: Tx,
+    credential: Credential,
+    agent_id: str,
+    artifact_id: str,
+    payload: str,
+    revision: int | None,
+    based_on: int | None,
+) -> dict[str, Any]:
+    """A new state of an artifact. `revision` has to be above the current one, `based_on` has to be it."""
+    who = agent(tx, credential, agent_id)
+    row = tx.one(select(artifacts).where(artifacts.c.id == artifact_id).with_for_update())
+    if row is None or row.agent_id != agent_id:
+        raise Refused("NOT_FOUND", "No such artifact")
+    if row.expired or (row.expires_at is not None and row.expires_at <= tx.now):
+        raise Refused("ARTIFACT_EXPIRED")
+    if row.updates >= MOST_UPDATES:
+        raise Refused("ARTIFACT_LIMIT", f"An artifact takes {MOST_UPDATES} updates")
+    if (revision is not None and revision <= row.revision) or (based_on is not None and based_on != row.revision):
+        raise Refused("REVISION_CONFLICT", current_revision=row.revision)
+    found = speaking(tx, who, row.conversation_id)
+    now = row.revision + 1 if revision is None else revision
+    tx.run(update(artifacts).where(artifacts.c.id == artifact_id).values(revision=now, updates=row.updates + 1))
+    told = ArtifactUpdate(row.conversation_id, row.message_id, artifact_id, now, based_on, payload)
+    tx.tell(told, *(name for name in found.others if kind_of(name) == HUMAN))
+    return {"artifact_id": artifact_id, "revision": now}
+
+
+def respond(
+    tx: Tx, credential: Credential, message_id: str, action: str, based_on: int, values: dict[str, Any]
+) -> dict[str, Any]:
+    """A person answers an artifact; its agent hears of it."""
+    who = human(tx, credential)
+    row, found = message(tx, who, message_id)
+    about = tx.one(select(artifacts).where(artifacts.c.message_id == message_id))
+    if about is None:
+        raise Refused("NOT_FOUND", "The message has no artifact")
+    if row.recalled_at is not None or about.expired or (about.expires_at is not None and about.expires_at <= tx.now):
+        raise Refused("ARTIFACT_EXPIRED")
+    if based_on != about.revision:
+        raise Refused("REVISION_CONFLICT", current_revision=about.revision)
+    speaking(tx, who, found.id)
+    told = ArtifactResponse(found.id, message_id, about.id, action, based_on, values)
+    tx.tell(told, *(name for name in found.everyone if name == principal(AGENT, about.agent_id)))
+    return {"message_id": message_id, "artifact_id": about.id, "revision": about.revision}
+
+
+def expire(tx: Tx, artifact_id: str | None = None) -> int:
+    """Ends the artifacts whose time is over, or the one that is named; how many."""
+    due = artifacts.c.expires_at <= tx.now if artifact_id is None else artifacts.c.id == artifact_id
+    rows = tx.run(
+        select(artifacts).where(due, artifacts.c.expired.is_(False)).order_by(artifacts.c.id).limit(EXPIRED_AT_ONCE)
+    ).fetchall()
+    for row in rows:
+        if not tx.run(
+            update(artifacts).where(artifacts.c.id == row.id, artifacts.c.expired.is_(False)).values(expired=True)
+        ).rowcount:
+            continue  # another process was faster
+        everyone = tx.connection.scalars(
+            select(members.c.principal)
+            .join(conversations, conversations.c.id == members.c.conversation_id)
+            .where(members.c.conversation_id == row.conversation_id, members.c.left_at.is_(None))
+        )
+        tx.tell(ArtifactExpired(row.conversation_id, row.message_id, row.id), *everyone)
+    return len(rows)
+
+
+def any_due(tx: Tx) -> bool:
+    """Whether the time of an artifact is over."""
+    due = select(artifacts.c.id).where(artifacts.c.expires_at <= tx.now, artifacts.c.expired.is_(False)).limit(1)
+    return tx.one(due) is not None

@@ -1,0 +1,250 @@
+"""Events on their way to agents without a socket: rows, written with the event, gone when they have arrived.
+
+An agent's cursor counts its own events, given out under the lock of its row: so cursors are in the order of commits,
+and none appears below one that was already read. Within a lane (a conversation) webhooks keep order.
+Imports SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import delete, exists, func, insert, select, update
+
+from app.hashee.access import Credential
+from app.hashee.agents import POLLING, WEBHOOK
+from app.hashee.frames import BY_TYPE, Frame
+from app.hashee.identifiers import AGENT, kind_of, uid_of, uuid7
+from app.hashee.ledger import Event, Tx
+from app.hashee.profiles import Profile
+from app.hashee.refusals import Refused
+from app.hashee.rights import ACTIVE, agent
+from app.hashee.tables import agents, deliveries
+
+CLAIM = 60.0
+"""Seconds that a process has for one try; then another may take it."""
+
+KEPT = 86_400.0
+"""Seconds that the log of ended deliveries goes back."""
+
+ABANDONED = 7 * 86_400.0
+"""Seconds that an event waits for an agent that does not fetch it."""
+
+ROUNDING = 0.001
+"""Seconds by which something may be early: sums of floats differ."""
+
+GONE = "gone"
+"""The state of a webhook that answered 410: nothing is kept for it until it has another address."""
+
+PENDING = "pending"
+DONE = "done"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery to try now."""
+
+    agent_id: str
+    cursor: int
+    delivery_id: str
+    frame: Frame
+    created_at: float
+    attempts: int
+    url: str
+    secret: str
+
+
+def store(profile: Profile, tx: Tx, told: Sequence[Event]) -> None:
+    """Writes what of the events leaves by webhook and poll."""
+    for event in told:
+        if event.frame.type not in profile.delivered:
+            continue
+        ids = sorted(uid_of(name) for name in event.to if kind_of(name) == AGENT)
+        if ids:
+            _store(tx, event.frame, ids)
+
+
+def _store(tx: Tx, frame: Frame, ids: Sequence[str]) -> None:
+    rows = tx.run(
+        update(agents)
+        .where(agents.c.id.in_(ids), agents.c.connection_mode.in_((WEBHOOK, POLLING)), agents.c.governance == ACTIVE)
+        .where(agents.c.webhook_state != GONE)
+        .values(last_cursor=agents.c.last_cursor + 1)
+        .returning(agents.c.id, agents.c.last_cursor)
+    ).fetchall()
+    if not rows:
+        return
+    body = orjson.dumps({"type": frame.type, "frame": frame.values()}).decode()
+    noise = tx.ids.branch("delivery")
+    tx.run(
+        insert(deliveries),
+        [
+            {
+                "agent_id": row.id,
+                "cursor": row.last_cursor,
+                "delivery_id": uuid7(tx.now, noise.branch(row.id, row.last_cursor).seed_bytes(10)),
+                "lane": frame.conversation,
+                "type": frame.type,
+                "body": body,
+                "created_at": tx.now,
+                "state": PENDING,
+                "attempts": 0,
+                "due_at": tx.now,
+                "claimed_until": 0.0,
+            }
+            for row in rows
+        ],
+    )
+
+
+def frame_of(body: str) -> Frame:
+    """The frame in a row."""
+    kept = orjson.loads(body)
+    return BY_TYPE[kept["type"]](**kept["frame"])
+
+
+def arrived(tx: Tx, credential: Credential, agent_id: str, cursor: int) -> None:
+    """Events up to a cursor have arrived by poll, and are gone."""
+    _polling(tx, credential, agent_id)
+    tx.run(
+        delete(deliveries).where(
+            deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING, deliveries.c.cursor <= cursor
+        )
+    )
+
+
+def waiting(tx: Tx, credential: Credential, agent_id: str, limit: int) -> list[tuple[int, Frame]]:
+    """Events that wait for an agent that polls, oldest first."""
+    _polling(tx, credential, agent_id)
+    rows = tx.run(
+        select(deliveries.c.cursor, deliveries.c.body)
+        .where(deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING)
+        .order_by(deliveries.c.cursor)
+        .limit(limit)
+    )
+    return [(row.cursor, frame_of(row.body)) for row in rows]
+
+
+def _polling(tx: Tx, credential: Credential, agent_id: str) -> None:
+    agent(tx, credential, agent_id)
+    mode = tx.value(select(agents.c.connection_mode).where(agents.c.id == agent_id))
+    if mode != POLLING:
+        raise Refused("WRONG_CONNECTION_MODE", f"The agent's connection_mode is {mode}, not {POLLING}")
+
+
+def claim(tx: Tx, most: int) -> list[Due]:
+    """Takes deliveries that are due for this process: the first of each lane only."""
+    rows = tx.run(
+        select(deliveries, agents.c.webhook_url, agents.c.webhook_secret)
+        .join(agents, agents.c.id == deliveries.c.agent_id)
+        .where(
+            deliveries.c.state == PENDING,
+            deliveries.c.due_at <= tx.now + ROUNDING,
+            deliveries.c.claimed_until <= tx.now + ROUNDING,
+            agents.c.connection_mode == WEBHOOK,
+            agents.c.governance == ACTIVE,
+            _first_of_lane(),
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.cursor)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=deliveries)
+    ).fetchall()
+    for row in rows:
+        tx.run(update(deliveries).where(*_at(row.agent_id, row.cursor)).values(claimed_until=tx.now + CLAIM))
+    return [
+        Due(
+            row.agent_id,
+            row.cursor,
+            row.delivery_id,
+            frame_of(row.body),
+            row.created_at,
+            row.attempts,
+            row.webhook_url,
+            row.webhook_secret,
+        )
+        for row in rows
+    ]
+
+
+def next_due(tx: Tx) -> float | None:
+    """The moment at which something may be due; None while nothing waits."""
+    later = func.max if tx.connection.dialect.name == "sqlite" else func.greatest
+    found: float | None = tx.value(
+        select(func.min(later(deliveries.c.due_at, deliveries.c.claimed_until)))
+        .join(agents, agents.c.id == deliveries.c.agent_id)
+        .where(
+            deliveries.c.state == PENDING,
+            agents.c.connection_mode == WEBHOOK,
+            agents.c.governance == ACTIVE,
+            _first_of_lane(),
+        )
+    )
+    return found
+
+
+def _first_of_lane() -> Any:
+    """The condition for what nothing earlier of its lane holds up."""
+    earlier = deliveries.alias()
+    return ~exists().where(
+        earlier.c.agent_id == deliveries.c.agent_id,
+        earlier.c.lane == deliveries.c.lane,
+        earlier.c.state == PENDING,
+        earlier.c.cursor < deliveries.c.cursor,
+    )
+
+
+def _at(agent_id: str, cursor: int) -> tuple[Any, Any]:
+    return deliveries.c.agent_id == agent_id, deliveries.c.cursor == cursor
+
+
+def settle(tx: Tx, due: Due, *, status: int | None, error: str, again: float | None, gone: bool = False) -> None:
+    """What became of a try. `again`: seconds until the next, None for no more; `gone`: nor of any other."""
+    done = status is not None and 200 <= status < 300
+    state = DONE if done else PENDING if again is not None else FAILED
+    tx.run(
+        update(deliveries)
+        .where(*_at(due.agent_id, due.cursor), deliveries.c.state == PENDING)
+        .values(
+            state=state,
+            attempts=due.attempts + 1,
+            due_at=tx.now + (again or 0.0),
+            claimed_until=0.0,
+            status=status,
+            error=error,
+            finished_at=None if state == PENDING else tx.now,
+        )
+    )
+    if gone:
+        tx.run(
+            update(deliveries)
+            .where(deliveries.c.agent_id == due.agent_id, deliveries.c.state == PENDING)
+            .values(state=FAILED, error="the webhook is gone (410)", finished_at=tx.now)
+        )
+    if gone or state == FAILED:
+        tx.run(update(agents).where(agents.c.id == due.agent_id).values(webhook_state=GONE if gone else "unreachable"))
+    elif done:
+        tx.run(
+            update(agents).where(agents.c.id == due.agent_id, agents.c.webhook_state != "ok").values(webhook_state="ok")
+        )
+
+
+def log_of(tx: Tx, agent_id: str | None, limit: int) -> list[dict[str, Any]]:
+    """What was delivered, and how; newest first."""
+    asked = select(deliveries).order_by(deliveries.c.created_at.desc(), deliveries.c.cursor.desc()).limit(limit)
+    if agent_id is not None:
+        asked = asked.where(deliveries.c.agent_id == agent_id)
+    names = ("delivery_id", "agent_id", "cursor", "type", "state", "attempts", "status", "error", "created_at")
+    return [
+        {**{name: getattr(row, name) for name in names}, "due_at": row.due_at, "finished_at": row.finished_at}
+        for row in tx.run(asked)
+    ]
+
+
+def sweep(tx: Tx) -> None:
+    """Forgets what ended long ago, and what nobody has fetched for a week."""
+    tx.run(delete(deliveries).where(deliveries.c.state != PENDING, deliveries.c.finished_at < tx.now - KEPT))
+    tx.run(delete(deliveries).where(deliveries.c.state == PENDING, deliveries.c.created_at < tx.now - ABANDONED))

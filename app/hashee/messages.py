@@ -1,0 +1,344 @@
+"""Messages: sent, read back, read, recalled, reacted to, pinned. Commands of the ledger. Imports SQLAlchemy.
+
+Payloads are opaque: nothing here looks into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import exists, func, insert, select, update
+
+from app.hashee.access import Credential
+from app.hashee.frames import (
+    MessageAck,
+    MessageNew,
+    MessagePinned,
+    MessageRead,
+    MessageRecalled,
+    MessageStatusUpdated,
+    ReactionUpdate,
+    StreamDone,
+)
+from app.hashee.identifiers import AGENT, HUMAN, kind_of, uid_of
+from app.hashee.ledger import Tx
+from app.hashee.refusals import Refused
+from app.hashee.rights import Actor, Place, actor, agent, human, message, place, speaking
+from app.hashee.tables import conversations, members, messages, reactions
+
+RECALL = 120.0
+"""Seconds within which a message can be recalled."""
+
+STATUS_LIMIT = 200
+"""Messages whose state one receipt may change."""
+
+CONTENT_TYPES = ("text", "image", "video", "audio", "file", "link", "contact_card", "artifact", "tool", "system")
+
+MOST_EMOJI = 20
+"""Different emoji of one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message as its sender gives it. `extra`: fields in the clear that profile 2026-05 shows."""
+
+    content_type: str
+    encrypted_payload: str
+    client_message_id: str | None = None
+    quote_id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    stream_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that is kept. `again`: it was before."""
+
+    message_id: str
+    conversation_seq: int
+    created_at: float
+    again: bool = False
+
+
+def send_as_human(tx: Tx, credential: Credential, conversation_id: str, out: Outgoing) -> Sent:
+    """A person says something."""
+    return send(tx, human(tx, credential), conversation_id, out)
+
+
+def send_as_agent(tx: Tx, credential: Credential, agent_id: str, conversation_id: str, out: Outgoing) -> Sent:
+    """An agent says something."""
+    return send(tx, agent(tx, credential, agent_id), conversation_id, out)
+
+
+def send(tx: Tx, who: Actor, conversation_id: str, out: Outgoing) -> Sent:
+    """Keeps a message and tells everybody; the same `client_message_id` again changes nothing."""
+    if out.client_message_id is not None:
+        known = tx.one(
+            select(messages.c.id, messages.c.seq, messages.c.created_at, messages.c.conversation_id).where(
+                messages.c.sender == who.principal, messages.c.client_id == out.client_message_id
+            )
+        )
+        if known is not None:
+            if known.conversation_id != conversation_id:
+                raise Refused("ALREADY_EXISTS", "The client_message_id belongs to another conversation")
+            place(tx, who, conversation_id)
+            return Sent(known.id, known.seq, known.created_at, again=True)
+    found = speaking(tx, who, conversation_id)
+    if out.quote_id is not None:
+        message(tx, who, out.quote_id)
+    seq = int(
+        tx.value(
+            update(conversations)
+            .where(conversations.c.id == conversation_id)
+            .values(last_seq=conversations.c.last_seq + 1)
+            .returning(conversations.c.last_seq)
+        )
+    )
+    message_id = tx.ids.branch("message", conversation_id, seq).uuid4()
+    tx.run(
+        insert(messages).values(
+            id=message_id,
+            conversation_id=conversation_id,
+            seq=seq,
+            sender=who.principal,
+            content_type=out.content_type,
+            payload=out.encrypted_payload,
+            quote_id=out.quote_id,
+            client_id=out.client_message_id,
+            extra=orjson.dumps(out.extra).decode(),
+            created_at=tx.now,
+        )
+    )
+    hidden = members.c.conversation_id == conversation_id, members.c.hidden
+    tx.run(update(members).where(*hidden).values(hidden=False))
+    sent = Sent(message_id, seq, tx.now)
+    _announce(tx, who, found, out, sent)
+    return sent
+
+
+def _announce(tx: Tx, who: Actor, found: Place, out: Outgoing, sent: Sent) -> None:
+    tx.tell(MessageAck(out.client_message_id, sent.message_id, sent.conversation_seq), who.principal)
+    hears_new = found.others
+    if out.stream_id is not None:
+        hears_new = tuple(name for name in found.others if kind_of(name) == AGENT)
+        done = StreamDone(
+            out.stream_id,
+            found.id,
+            sent.message_id,
+            sent.conversation_seq,
+            out.encrypted_payload,
+            sent.created_at,
+        )
+        tx.tell(done, *(name for name in found.others if kind_of(name) == HUMAN))
+    new = MessageNew(
+        conversation_id=found.id,
+        message_id=sent.message_id,
+        sender_id=who.id,
+        sender_type=who.kind,
+        content_type=out.content_type,
+        encrypted_payload=out.encrypted_payload,
+        conversation_seq=sent.conversation_seq,
+        created_at=sent.created_at,
+        client_message_id=out.client_message_id,
+        conversation_type=found.kind,
+        sender_display_name=who.name,
+        quote_id=out.quote_id,
+        mentions=out.extra.get("mentions", []),
+        mention_all=bool(out.extra.get("mention_all", False)),
+        hop_count=int(out.extra.get("hop_count", 0)),
+        envelope_version=out.extra.get("envelope_version", "hashee-envelope-v1"),
+        group_metadata=_group(tx, found) if found.kind == "group" else None,
+    )
+    tx.tell(new, *hears_new)
+
+
+def _group(tx: Tx, found: Place) -> dict[str, Any]:
+    version = tx.value(select(conversations.c.key_version).where(conversations.c.id == found.id))
+    return {"group_id": found.id, "group_key_version": version, "members": [uid_of(name) for name in found.everyone]}
+
+
+def shown(row: Any) -> dict[str, Any]:
+    """A message of the history."""
+    told = {
+        "message_id": row.id,
+        "conversation_id": row.conversation_id,
+        "conversation_seq": row.seq,
+        "sender_id": uid_of(row.sender),
+        "sender_type": kind_of(row.sender),
+        "content_type": row.content_type,
+        "encrypted_payload": row.payload,
+        "quote_id": row.quote_id,
+        "client_message_id": row.client_id,
+        "created_at": row.created_at,
+        "recalled": row.recalled_at is not None,
+        "pinned": row.pinned_by is not None,
+    }
+    return told | {key: value for key, value in orjson.loads(row.extra).items() if key not in told}
+
+
+def history(
+    tx: Tx,
+    credential: Credential,
+    conversation_id: str,
+    *,
+    before: int | None,
+    after: int | None,
+    cursor: str | None,
+    limit: int,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Messages, newest first (with `after` oldest first), and the cursor that leads on; None at the end."""
+    who = actor(tx, credential)
+    found = place(tx, who, conversation_id)
+    asked = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq > found.joined)
+    if cursor is not None:
+        row, at = message(tx, who, cursor)
+        if at.id != conversation_id:
+            raise Refused("NOT_FOUND", "No such cursor in this conversation")
+        before, after = (row.seq, None) if after is None else (None, row.seq)
+    if before is not None:
+        asked = asked.where(messages.c.seq < before)
+    if after is not None:
+        asked = asked.where(messages.c.seq > after)
+    order = messages.c.seq.desc() if after is None else messages.c.seq
+    rows = tx.run(asked.order_by(order).limit(limit + 1)).fetchall()
+    more = rows[limit - 1].id if len(rows) > limit else None
+    page = [shown(row) for row in rows[:limit]]
+    collected = aggregate(tx, [one["message_id"] for one in page])
+    for one in page:
+        one["reactions"] = collected.get(one["message_id"], [])
+    return page, more
+
+
+def aggregate(tx: Tx, message_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """All reactions of messages: who, by emoji, in the order of their coming."""
+    told: dict[str, dict[str, list[str]]] = {}
+    rows = tx.run(
+        select(reactions)
+        .where(reactions.c.message_id.in_(message_ids))
+        .order_by(reactions.c.at, reactions.c.emoji, reactions.c.principal)
+    )
+    for row in rows:
+        told.setdefault(row.message_id, {}).setdefault(row.emoji, []).append(uid_of(row.principal))
+    return {
+        message_id: [{"emoji": emoji, "count": len(ids), "user_ids": ids} for emoji, ids in by_emoji.items()]
+        for message_id, by_emoji in told.items()
+    }
+
+
+def react(tx: Tx, credential: Credential, message_id: str, emoji: str) -> list[dict[str, Any]]:
+    """Gives a reaction, or takes it back; everybody gets all of them."""
+    return react_as(tx, actor(tx, credential), message_id, emoji)
+
+
+def react_as(tx: Tx, who: Actor, message_id: str, emoji: str) -> list[dict[str, Any]]:
+    """As `react`, by one who is known."""
+    row, found = message(tx, who, message_id)
+    at = reactions.c.message_id == message_id, reactions.c.emoji == emoji, reactions.c.principal == who.principal
+    if not tx.run(reactions.delete().where(*at)).rowcount:
+        there = set(tx.connection.scalars(select(reactions.c.emoji).where(reactions.c.message_id == message_id)))
+        if emoji not in there and len(there) >= MOST_EMOJI:
+            raise Refused("INVALID_REQUEST", f"A message takes {MOST_EMOJI} different emoji")
+        tx.run(insert(reactions).values(message_id=message_id, emoji=emoji, principal=who.principal, at=tx.now))
+    told = aggregate(tx, [row.id]).get(row.id, [])
+    tx.tell(ReactionUpdate(row.id, told), *found.everyone)
+    return told
+
+
+def recall(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
+    """Takes a message of one's own back, within two minutes; its payload is gone."""
+    who = actor(tx, credential)
+    row, found = message(tx, who, message_id)
+    if row.sender != who.principal:
+        raise Refused("FORBIDDEN", "Only the sender can recall a message")
+    if row.recalled_at is None:
+        if tx.now - row.created_at > RECALL:
+            raise Refused("RECALL_EXPIRED")
+        tx.run(
+            update(messages)
+            .where(messages.c.id == message_id)
+            .values(recalled_at=tx.now, recalled_by=who.principal, payload="")
+        )
+        tx.tell(MessageRecalled(row.id, found.id, who.id), *found.everyone)
+    return {"message_id": row.id, "recalled": True}
+
+
+def pin(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
+    """Pins a message of a group, or takes the pin out."""
+    who = actor(tx, credential)
+    row, found = message(tx, who, message_id)
+    if found.kind != "group":
+        raise Refused("GROUP_ONLY", "Messages are pinned in groups only")
+    pinned = row.pinned_by is None
+    tx.run(update(messages).where(messages.c.id == message_id).values(pinned_by=who.principal if pinned else None))
+    tx.tell(MessagePinned(row.id, found.id, who.id, pinned), *found.everyone)
+    return {"message_id": row.id, "pinned": pinned}
+
+
+def read(tx: Tx, credential: Credential, conversation_id: str, seq: int) -> dict[str, Any]:
+    """The caller has read up to `seq`; it never goes back."""
+    who = actor(tx, credential)
+    found = place(tx, who, conversation_id, lock=True)
+    seq = min(seq, found.last_seq)
+    at = members.c.conversation_id == found.id, members.c.principal == who.principal
+    was = int(tx.value(select(members.c.read_seq).where(*at)))
+    if seq <= was:
+        return {"conversation_id": found.id, "seq": was}
+    _delivered(tx, found.id, who.principal, seq)
+    tx.run(update(members).where(*at).values(read_seq=seq))
+    tx.tell(MessageRead(found.id, who.id, seq), *found.everyone)
+    _state(tx, found.id, who.principal, was, seq, "read")
+    return {"conversation_id": found.id, "seq": seq}
+
+
+def delivered(tx: Tx, marks: Sequence[tuple[str, str, int]]) -> None:
+    """Messages have reached somebody: conversation, principal and up to which number."""
+    for conversation_id, who, seq in sorted(marks):
+        _delivered(tx, conversation_id, who, seq)
+
+
+def _delivered(tx: Tx, conversation_id: str, who: str, seq: int) -> None:
+    at = members.c.conversation_id == conversation_id, members.c.principal == who
+    was = tx.value(select(members.c.delivered_seq).where(*at, members.c.left_at.is_(None)))
+    if was is None or seq <= was:
+        return
+    tx.run(update(members).where(*at).values(delivered_seq=seq))
+    _state(tx, conversation_id, who, was, seq, "delivered")
+
+
+def _state(tx: Tx, conversation_id: str, who: str, after: int, to: int, status: str) -> None:
+    """Tells the senders whose messages reached that state now, by the first of the others."""
+    column = members.c.read_seq if status == "read" else members.c.delivered_seq
+    before = exists().where(
+        members.c.conversation_id == conversation_id,
+        members.c.principal != who,
+        members.c.principal != messages.c.sender,
+        column >= messages.c.seq,
+    )
+    rows = tx.run(
+        select(messages.c.id, messages.c.seq, messages.c.sender)
+        .where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.seq > after,
+            messages.c.seq <= to,
+            messages.c.sender != who,
+            ~before,
+        )
+        .order_by(messages.c.seq.desc())
+        .limit(STATUS_LIMIT)
+    ).fetchall()
+    for row in reversed(rows):
+        tx.tell(MessageStatusUpdated(row.id, conversation_id, status, row.seq), row.sender)
+
+
+def unread(tx: Tx, conversation_id: str, who: str, read_seq: int) -> int:
+    """How many messages of others somebody has not read."""
+    return int(
+        tx.value(
+            select(func.count())
+            .select_from(messages)
+            .where(messages.c.conversation_id == conversation_id, messages.c.seq > read_seq, messages.c.sender != who)
+        )
+    )

@@ -1,0 +1,275 @@
+"""The other side: people and agents of the fixtures that answer by script, and agents that a graph answers for.
+
+They speak through the ledger like everybody else. Payloads are opaque on the wire; here they are read as base64 of
+UTF-8, or as the text itself. Imports LangChain, when a graph answers for the first time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from app.emulation.determinism import Strand, World
+from app.emulation.replies import ReplyAsk
+from app.hashee.fixtures import Brain, Cast, Line, answering
+from app.hashee.frames import AgentTyping, Frame, MessageNew, StreamAbort, StreamDelta, StreamStart
+from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal, uid_of, ulid
+from app.hashee.ledger import Event, Ledger, Tx
+from app.hashee.messages import Outgoing, delivered, react_as, send
+from app.hashee.refusals import Refused
+from app.hashee.rights import ACTIVE, Actor, display_name, place
+from app.hashee.tables import agents, messages
+
+if TYPE_CHECKING:
+    from app.agent.runner import Happening
+    from app.engine import Engine
+
+log = logging.getLogger("app.hashee.peers")
+
+MOST_WAITING = 1_000
+"""Messages that peers have not answered yet; more are not answered."""
+
+AT_ONCE = 16
+"""Answers under way."""
+
+HISTORY = 20
+"""Earlier messages that a graph is told."""
+
+LONGEST = 300.0
+"""Seconds that an answer may take, pauses of the script apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    """Somebody who answers."""
+
+    principal: str
+    name: str
+    script: tuple[Line, ...]
+    brain: Brain | None
+
+
+class Peers:
+    """Everybody who answers. `running` counts answers under way."""
+
+    def __init__(self, ledger: Ledger, world: World, engine: Engine, typing_seconds: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._world = world
+        self._engine = engine
+        self._typing_seconds = typing_seconds
+        self._peers: dict[str, _Peer] = {}
+        self._waiting: asyncio.Queue[tuple[_Peer, MessageNew]] = asyncio.Queue(MOST_WAITING)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self.running = 0
+
+    def take(self, cast: Cast) -> None:
+        """Who answers from now on."""
+        people = [
+            _Peer(principal(HUMAN, one.id), one.display_name, one.script, None) for one in cast.users if one.script
+        ]
+        machines = [
+            _Peer(principal(AGENT, one.id), one.display_name, one.script, one.brain)
+            for one in cast.agents
+            if one.script or one.brain
+        ]
+        self._peers = {peer.principal: peer for peer in (*people, *machines)}
+
+    def heard(self, event: Event) -> None:
+        """A message that concerns somebody who answers, and was taken in by this process."""
+        frame = event.frame
+        if not isinstance(frame, MessageNew) or not event.own or not self._peers:
+            return
+        if principal(frame.sender_type, frame.sender_id) in self._peers:
+            return  # two who answer each other would never end
+        for name in event.to:
+            peer = self._peers.get(name)
+            if peer is None or (frame.conversation_type == "group" and not _means(frame, peer)):
+                continue
+            try:
+                self._waiting.put_nowait((peer, frame))
+            except asyncio.QueueFull:
+                log.warning("%s does not answer: %d messages wait already", peer.name, MOST_WAITING)
+
+    async def run(self) -> None:
+        """Answers until it is cancelled."""
+        turn = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                peer, message = await self._waiting.get()
+                await turn.acquire()
+                task = tasks.create_task(self._answer(peer, message))
+                task.add_done_callback(lambda _: turn.release())
+
+    async def _answer(self, peer: _Peer, message: MessageNew) -> None:
+        """One answer; those of a conversation come one after the other."""
+        key = message.conversation_id
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self.running += 1
+        try:
+            async with lock:
+                await self._ledger.do(lambda tx: delivered(tx, [(key, peer.principal, message.conversation_seq)]))
+                strand = self._world.connection("hashee", key).branch(peer.principal, message.conversation_seq)
+                if peer.brain is not None:
+                    await self._think(peer, peer.brain, message, strand)
+                else:
+                    await self._recite(peer, message, strand)
+        except Refused as refused:
+            log.info("%s does not answer: %s", peer.name, refused)
+        except Exception:
+            log.exception("%s could not answer", peer.name)
+        finally:
+            self.running -= 1
+            if not lock.locked() and self._locks.get(key) is lock:
+                del self._locks[key]
+
+    async def _recite(self, peer: _Peer, message: MessageNew, strand: Strand) -> None:
+        text = text_of(message.encrypted_payload)
+        line = answering(peer.script, text)
+        if line is None:
+            return
+        await strand.clock.sleep(line.pause)
+        if line.react is not None:
+            await self._ledger.do(
+                lambda tx: react_as(tx, _actor(tx, peer.principal), message.message_id, line.react or "")
+            )
+        if line.say is not None or line.payload is not None:
+            said = (line.say or "").replace("{{msg}}", text or "")
+            payload = line.payload or (message.encrypted_payload if line.say == "{{msg}}" else payload_of(said))
+            out = Outgoing("text", payload, f"answer:{message.message_id}"[:64])
+            await self._say(peer, message.conversation_id, out)
+
+    async def _say(self, peer: _Peer, conversation_id: str, out: Outgoing) -> None:
+        await self._ledger.do(
+            lambda tx: send(tx, _actor(tx, peer.principal), conversation_id, out), order=conversation_id
+        )
+
+    async def _think(self, peer: _Peer, brain: Brain, message: MessageNew, strand: Strand) -> None:
+        """A graph answers, and its tokens are streamed."""
+        conversation = message.conversation_id
+        history, people = await self._ledger.see(lambda tx: _known(tx, peer.principal, conversation))
+        stream = ulid(strand.clock.time(), strand.ids.seed_bytes(10))
+        agent_id = uid_of(peer.principal)
+        typing = AgentTyping(agent_id, conversation, True, self._typing_seconds())
+        await self._tell(people, typing)
+        said = ""
+        started = False
+        try:
+            async with asyncio.timeout(LONGEST), aclosing(self._tokens(brain, message, history, strand)) as tokens:
+                async for text in tokens:
+                    if not started:
+                        started = True
+                        await self._tell(people, StreamStart(stream, conversation, agent_id))
+                    said += text
+                    await self._tell(people, StreamDelta(stream, conversation, payload_of(text)))
+        except Exception:
+            if started:
+                await self._tell(people, StreamAbort(stream, conversation))
+            raise
+        finally:
+            await self._tell(people, AgentTyping(agent_id, conversation, False, 0))
+        if started:
+            await self._say(peer, conversation, Outgoing("text", payload_of(said), stream, stream_id=stream))
+
+    async def _tell(self, people: tuple[str, ...], frame: Frame) -> None:
+        if people:
+            await self._ledger.tell(Event(frame, people))
+
+    async def _tokens(
+        self, brain: Brain, message: MessageNew, history: list[tuple[bool, str]], strand: Strand
+    ) -> AsyncGenerator[str, None]:
+        """What the graph says, piece by piece."""
+        from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+
+        from app.agent.models import OPEN_MODEL
+        from app.agent.runner import AgentToken, conversation, run_graph
+
+        models = self._engine.models
+        text = text_of(message.encrypted_payload) or ""
+        asked = ReplyAsk(
+            msg=text,
+            space=brain.space,
+            room_uid=message.conversation_id,
+            user_id=message.sender_id,
+            language=brain.language,
+            model=brain.model,
+            visitor_name=message.sender_display_name or "",
+            turn=sum(mine for mine, _ in history) + 1,
+        )
+
+        async def open_model() -> Any:
+            return models.open(brain.model, None, asked, clock=strand.clock)
+
+        earlier: list[AnyMessage] = [AIMessage(said) if mine else HumanMessage(said) for mine, said in history]
+        graph = await asyncio.to_thread(self._engine.graphs.get, brain.graph)
+        turn = {
+            "room_uid": message.conversation_id,
+            "user_id": message.sender_id,
+            "visitor_name": asked.visitor_name,
+            "questioner": "",
+            "language": brain.language,
+            "scene_number": None,
+            "space": brain.space,
+        }
+        config: Any = {"configurable": {OPEN_MODEL: open_model, "turn": turn, "thread_id": message.conversation_id}}
+        running: AsyncGenerator[Happening, None] = run_graph(
+            graph, conversation(brain.prompt, earlier, text), config, events=False
+        )
+        async with aclosing(running) as happenings:
+            async for happening in happenings:
+                if isinstance(happening, AgentToken):
+                    yield happening.text
+
+
+def _means(message: MessageNew, peer: _Peer) -> bool:
+    """Whether a message of a group is for somebody."""
+    return uid_of(peer.principal) in (message.mentions or ()) or f"@{peer.name}" in (
+        text_of(message.encrypted_payload) or ""
+    )
+
+
+def _actor(tx: Tx, name: str) -> Actor:
+    """A peer that speaks. Raises `Refused` for an agent that may not."""
+    if kind_of(name) == AGENT:
+        governance = tx.value(select(agents.c.governance).where(agents.c.id == uid_of(name)))
+        if governance != ACTIVE:
+            raise Refused("AGENT_SUSPENDED")
+    return Actor(kind_of(name), uid_of(name), display_name(tx, name))
+
+
+def _known(tx: Tx, name: str, conversation_id: str) -> tuple[list[tuple[bool, str]], tuple[str, ...]]:
+    """What was said before the last message, oldest first (by the peer, or not), and the people who hear."""
+    who = _actor(tx, name)
+    found = place(tx, who, conversation_id)
+    rows = tx.run(
+        select(messages.c.sender, messages.c.payload)
+        .where(messages.c.conversation_id == conversation_id, messages.c.recalled_at.is_(None))
+        .order_by(messages.c.seq.desc())
+        .limit(HISTORY + 1)
+    ).fetchall()
+    told = [(row.sender == name, text_of(row.payload) or "") for row in reversed(rows[1:])]
+    return told, tuple(other for other in found.others if kind_of(other) == HUMAN)
+
+
+def text_of(payload: str) -> str | None:
+    """A payload as text: base64 of UTF-8, or what it is itself; None for base64 of something else."""
+    try:
+        raw = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError):
+        return payload
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def payload_of(text: str) -> str:
+    """Text as a payload: base64 of UTF-8."""
+    return base64.b64encode(text.encode("utf-8", "replace")).decode()

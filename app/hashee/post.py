@@ -1,0 +1,180 @@
+"""The wire's office: what routes and sockets ask for, over the ledger. One for a process, once the store is open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from app.emulation.determinism import Clock, RealClock
+from app.hashee import accounts, deliveries, files
+from app.hashee.access import AccessTokens, Credential
+from app.hashee.agents import presence, typing
+from app.hashee.artifacts import any_due, expire
+from app.hashee.deliveries import arrived, waiting
+from app.hashee.frames import Frame, Replaced
+from app.hashee.hub import Hub
+from app.hashee.identifiers import AGENT, kind_of, uid_of
+from app.hashee.ledger import Event, Ledger, Tx
+from app.hashee.limits import Limits
+from app.hashee.messages import delivered
+from app.hashee.passwords import Passwords
+from app.hashee.profiles import Profile
+from app.hashee.refusals import Refused
+from app.hashee.rights import Actor, actor
+from app.hashee.shelf import Shelf
+from app.hashee.streams import Streams
+
+log = logging.getLogger("app.hashee")
+
+GATHER = 0.05
+"""Seconds for which receipts are gathered before they are written."""
+
+MOST_RECEIPTS = 50_000
+LOOK = 0.5
+HOUSEKEEPING = 60.0
+POLLERS = 4
+"""Long polls of one agent at a time."""
+
+
+class Receipts:
+    """Which messages have reached whom, written a moment later and together."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._marks: dict[tuple[str, str], int] = {}
+        self._news = asyncio.Event()
+        self._machine = RealClock()
+
+    def add(self, conversation: str, name: str, seq: int) -> None:
+        """A message has reached somebody."""
+        if len(self._marks) < MOST_RECEIPTS:
+            key = (conversation, name)
+            self._marks[key] = max(seq, self._marks.get(key, 0))
+            self._news.set()
+
+    async def run(self) -> None:
+        """Writes receipts until it is cancelled."""
+        while True:
+            await self._news.wait()
+            await self._machine.sleep(GATHER)
+            self._news.clear()
+            marks = [(conversation, name, seq) for (conversation, name), seq in self._marks.items()]
+            self._marks.clear()
+            try:
+                await self._ledger.do(lambda tx, marks=marks: delivered(tx, marks))  # type: ignore[misc]
+            except Refused as refused:
+                log.error("%d receipts are not written: %s", len(marks), refused)
+
+
+class Post:
+    """What answers. `profile` gives the state that is spoken now."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        hub: Hub,
+        tokens: AccessTokens,
+        shelf: Shelf,
+        limits: Limits,
+        clock: Clock,
+        profile: Callable[[], Profile],
+    ) -> None:
+        self.ledger = ledger
+        self.hub = hub
+        self.tokens = tokens
+        self.shelf = shelf
+        self.limits = limits
+        self.clock = clock
+        self.profile = profile
+        self.passwords = Passwords()
+        self.receipts = Receipts(ledger)
+        self.streams = Streams(ledger, clock.monotonic)
+        self.webhooks_due = asyncio.Event()
+        self._wakeups: dict[str, set[asyncio.Event]] = {}
+        self._polls: Counter[str] = Counter()
+        hub.heard += [self.streams.heard, self._wake]
+
+    # -- sockets -------------------------------------------------------------------------------------------------------
+
+    async def who(self, credential: Credential) -> Actor:
+        """Whose credential it is. Raises `Refused`."""
+        return await self.ledger.see(lambda tx: actor(tx, credential))
+
+    async def announce(self, frame: Replaced, name: str, session: str) -> None:
+        """A socket has taken the place of older ones of the same agent, or of the same session."""
+        await self.ledger.tell(Event(frame, (name,), session))
+
+    async def agent_came(self, agent_id: str) -> None:
+        """The first socket of an agent is open."""
+        await self.ledger.do(lambda tx: presence(tx, agent_id, True))
+
+    async def agent_gone(self, agent_id: str) -> None:
+        """The last socket of an agent is closed."""
+        await self.ledger.do(lambda tx: presence(tx, agent_id, False))
+
+    async def type(self, credential: Credential, agent_id: str, conversation: str, on: bool, seconds: int) -> None:
+        """An agent is typing, or stops."""
+        await self.ledger.do(lambda tx: typing(tx, credential, agent_id, conversation, on, seconds))
+
+    # -- long poll -----------------------------------------------------------------------------------------------------
+
+    async def poll(
+        self, credential: Credential, agent_id: str, cursor: int | None, limit: int, wait: float
+    ) -> list[tuple[int, Frame]]:
+        """Events that wait for an agent; without any, those that come within `wait` seconds."""
+        if cursor is not None:
+            await self.ledger.do(lambda tx: arrived(tx, credential, agent_id, cursor), order=agent_id)
+        if self._polls[agent_id] >= POLLERS:
+            raise Refused("RATE_LIMITED", f"At most {POLLERS} polls at a time", retry_after=1)
+        self._polls[agent_id] += 1
+        news = asyncio.Event()
+        self._wakeups.setdefault(agent_id, set()).add(news)
+        try:
+            while True:
+                found = await self.ledger.see(lambda tx: waiting(tx, credential, agent_id, limit))
+                if found:
+                    return found
+                async with asyncio.timeout(wait):
+                    await news.wait()
+                news.clear()
+        except TimeoutError:
+            return []
+        finally:
+            self._polls[agent_id] -= 1
+            self._wakeups[agent_id].discard(news)
+            if not self._wakeups[agent_id]:
+                del self._wakeups[agent_id], self._polls[agent_id]
+
+    def _wake(self, event: Event) -> None:
+        """Something may wait for agents without a socket."""
+        for name in event.to:
+            if kind_of(name) == AGENT:
+                for news in self._wakeups.get(uid_of(name), ()):
+                    news.set()
+                self.webhooks_due.set()
+
+    # -- what time brings ----------------------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Ends streams and artifacts whose time is over, and tidies up; runs until it is cancelled."""
+        tidied = self.clock.monotonic()
+        while True:
+            await self.clock.sleep(LOOK)
+            try:
+                await self.streams.sweep()
+                if await self.ledger.see(any_due):
+                    await self.ledger.do(lambda tx: expire(tx))
+                if self.clock.monotonic() - tidied >= HOUSEKEEPING:
+                    tidied = self.clock.monotonic()
+                    await self.shelf.drop(await self.ledger.do(self._tidy))
+            except Refused as refused:
+                log.error("nothing is tidied: %s", refused)
+
+    def _tidy(self, tx: Tx) -> list[str]:
+        accounts.sweep(tx)
+        deliveries.sweep(tx)
+        self.ledger.sweep(tx)
+        return files.abandoned(tx)

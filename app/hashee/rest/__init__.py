@@ -1,0 +1,1 @@
+"""REST of the wire, one file for each part of its page."""

@@ -1,0 +1,197 @@
+"""Where webhooks may lead. An address is looked up once, judged, and that very address is connected to: so a name
+that resolves to something else a moment later (DNS rebinding) gains nothing. Redirects are never followed.
+
+Imports httpcore, when first used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import httpcore
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+LOOKUP = 5.0
+"""Seconds to find a host's addresses."""
+
+LONGEST_URL = 2_000
+
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer that are read."""
+
+MOST_CONNECTIONS = 64
+
+
+class TargetRefused(OSError):
+    """An address that webhooks may not go to."""
+
+
+def check_url(url: str, *, private: bool) -> str:
+    """Why a URL cannot be a webhook's, by itself; "" if it can. What its host leads to is judged at each try."""
+    if len(url) > LONGEST_URL or not url.isascii():
+        return "at most 2000 characters of ASCII"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "no URL"
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        return "https://HOST/PATH is expected"
+    if parts.username or parts.password:
+        return "no user name and password in it"
+    address = _literal(host)
+    if address is not None:
+        return refusal(address, secure=parts.scheme == "https", private=private)
+    if parts.scheme == "http" and not (private and _local_name(host)):
+        return "plain http is for loopback and private hosts only"
+    return ""
+
+
+def _local_name(host: str) -> bool:
+    """Whether a name may be one of a private host: the lookup decides later."""
+    return host == "localhost" or "." not in host or host.endswith((".localhost", ".local", ".internal", ".test"))
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def refusal(address: Address, *, secure: bool, private: bool) -> str:
+    """Why an address may not be connected to; "" if it may. `secure`: by https; `private`: those are allowed."""
+    inner = _inside(address)
+    if inner is not None:
+        return refusal(inner, secure=secure, private=private)
+    if address.is_unspecified or address.is_multicast or address.is_link_local or address.is_reserved:
+        return f"{address} is no address for webhooks"
+    if address.is_loopback or not address.is_global:
+        return "" if private else f"{address} is in a private network"
+    return "" if secure else "plain http is for loopback and private hosts only"
+
+
+def _inside(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address wraps."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped or address.sixtofour:
+            return address.ipv4_mapped or address.sixtofour
+        if address in ipaddress.ip_network("64:ff9b::/96"):
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host, by the system."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def allowed(host: str, port: int, *, secure: bool, private: bool, look: Resolve = resolve) -> str:
+    """The address to connect to. Raises `TargetRefused` if any that the host has is not allowed."""
+    try:
+        async with asyncio.timeout(LOOKUP):
+            addresses = await look(host, port)
+    except (TimeoutError, OSError, UnicodeError) as error:
+        raise TargetRefused(f"{host} cannot be found") from error
+    if not addresses:
+        raise TargetRefused(f"{host} has no address")
+    for text in addresses:
+        why = refusal(ipaddress.ip_address(text.partition("%")[0]), secure=secure, private=private)
+        if why:
+            raise TargetRefused(why)
+    return addresses[0]
+
+
+class Outbound:
+    """POSTs to where webhooks may lead, and nowhere else. `timeout` in seconds, for a whole try."""
+
+    def __init__(self, *, private: bool, timeout: float, look: Resolve = resolve) -> None:
+        self._private = private
+        self._timeout = timeout
+        self._look = look
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of the answer; what it says is read up to a limit and thrown away.
+
+        Raises OSError (`TargetRefused`, a connection that fails, TimeoutError) with a text that says why.
+        """
+        import httpcore
+
+        why = check_url(url, private=self._private)
+        if why:
+            raise TargetRefused(why)
+        pool = self._pool(urlsplit(url).scheme)
+        given = [*headers.items(), ("Content-Length", str(len(body))), ("User-Agent", "hashee-webhook/1")]
+        try:
+            async with asyncio.timeout(self._timeout):
+                async with pool.stream("POST", url, headers=given, content=body) as answer:
+                    left = ANSWER_LIMIT
+                    async for part in answer.aiter_stream():
+                        left -= len(part)
+                        if left < 0:
+                            break
+                    return int(answer.status)
+        except httpcore.NetworkError as error:
+            raise OSError(str(error) or "the connection failed") from error
+        except (httpcore.ProtocolError, httpcore.TimeoutException, httpcore.UnsupportedProtocol) as error:
+            raise OSError(f"{type(error).__name__}: {error}".strip(": ")) from error
+
+    async def close(self) -> None:
+        """Closes what is open."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.aclose()
+
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        known = self._pools.get(scheme)
+        if known is None:
+            import httpcore
+
+            judge = partial(allowed, secure=scheme == "https", private=self._private, look=self._look)
+            known = self._pools[scheme] = httpcore.AsyncConnectionPool(
+                max_connections=MOST_CONNECTIONS,
+                max_keepalive_connections=0,  # an address is judged for each try
+                network_backend=_guarded(judge),
+            )
+        return known
+
+
+def _guarded(judge: Callable[[str, int], Awaitable[str]]) -> httpcore.AsyncNetworkBackend:
+    """A network that connects to judged addresses only; TLS still asks for the host by its name."""
+    import httpcore
+
+    class Guarded(httpcore.AsyncNetworkBackend):
+        def __init__(self) -> None:
+            self._inner = httpcore.AnyIOBackend()
+
+        async def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+            local_address: str | None = None,
+            socket_options: Iterable[Any] | None = None,
+        ) -> httpcore.AsyncNetworkStream:
+            try:
+                address = await judge(host, port)
+            except TargetRefused as refused:
+                raise httpcore.ConnectError(str(refused)) from refused
+            return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+
+        async def sleep(self, seconds: float) -> None:
+            await self._inner.sleep(seconds)
+
+    return Guarded()

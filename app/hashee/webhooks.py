@@ -1,0 +1,128 @@
+"""Delivers events to webhooks: claims what is due, tries, notes what became of it. What waits is in the store, so it
+outlives the process; when the next try is due is tenacity's arithmetic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, cast
+
+from tenacity import RetryCallState, stop_after_attempt, wait_chain, wait_fixed
+
+from app.hashee.deliveries import ROUNDING, Due, claim, next_due, settle
+from app.hashee.post import Post
+from app.hashee.refusals import Refused
+from app.hashee.signatures import body_of, headers_of
+from app.hashee.targets import Outbound
+
+log = logging.getLogger("app.hashee.webhooks")
+
+PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
+"""Seconds before the second to sixth try."""
+
+AT_ONCE = 32
+"""Tries under way in this process."""
+
+GONE = 410
+BUSY = 0.1
+"""Seconds before another look where another process was faster."""
+
+RECOVERY = 5.0
+"""Seconds before the store is asked again after it failed."""
+
+_wait = wait_chain(*(wait_fixed(pause) for pause in PAUSES))
+_stop = stop_after_attempt(len(PAUSES) + 1)
+
+
+def pause_after(attempts: int) -> float | None:
+    """Seconds until the next try after so many; None for no more."""
+    state = RetryCallState(cast(Any, None), None, (), {})
+    state.attempt_number = attempts
+    return None if _stop(state) else float(_wait(state))
+
+
+class Webhooks:
+    """The deliveries of this process."""
+
+    def __init__(self, post: Post, outbound: Outbound) -> None:
+        self._post = post
+        self._outbound = outbound
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Delivers until it is cancelled."""
+        news = self._post.webhooks_due
+        try:
+            while True:
+                news.clear()
+                began = self._post.clock.time()
+                try:
+                    pause = await self._round()
+                except Refused as refused:
+                    log.error("no webhook is called: %s", refused)
+                    pause = RECOVERY
+                await self._rest(news, None if pause is None else began + pause - self._post.clock.time())
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+            await self._outbound.close()
+
+    async def _round(self) -> float | None:
+        """Starts what is due; seconds until more may be, None if only news can change that."""
+        ledger, clock = self._post.ledger, self._post.clock
+        free = AT_ONCE - len(self._running)
+        if free <= 0:
+            return None
+        due = await ledger.see(next_due)
+        if due is None:
+            return None
+        if due > clock.time() + ROUNDING:
+            return due - clock.time()
+        claimed = await ledger.do(lambda tx: claim(tx, free))
+        for one in claimed:
+            task = asyncio.create_task(self._deliver(one))
+            self._running.add(task)
+            task.add_done_callback(self._done)
+        return 0.0 if claimed else BUSY
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._post.webhooks_due.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a delivery broke", exc_info=error)
+
+    async def _rest(self, news: asyncio.Event, pause: float | None) -> None:
+        """Waits for news, or until the pause is over by the emulated clock."""
+        waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(news.wait())}
+        if pause is not None:
+            waiting.add(asyncio.ensure_future(self._post.clock.sleep(pause)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _deliver(self, due: Due) -> None:
+        body = body_of(due.frame, self._post.profile(), due.created_at)
+        headers = headers_of(due.secret, due.agent_id, due.delivery_id, self._post.clock.time(), body)
+        status: int | None = None
+        error = ""
+        try:
+            status = await self._outbound.post(due.url, headers, body)
+        except OSError as failure:
+            error = str(failure) or type(failure).__name__
+        done = status is not None and 200 <= status < 300
+        if not done:
+            error = error or f"the webhook answered {status}"
+            log.info("delivery %s, try %d: %s", due.delivery_id, due.attempts + 1, error)
+        again = None if done or status == GONE else pause_after(due.attempts + 1)
+        try:
+            await self._post.ledger.do(
+                lambda tx: settle(tx, due, status=status, error=error[:300], again=again, gone=status == GONE),
+                order=due.agent_id,
+            )
+        except Refused as refused:  # the claim runs out, and it is tried again
+            log.error("delivery %s is not noted: %s", due.delivery_id, refused)

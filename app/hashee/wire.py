@@ -1,0 +1,191 @@
+"""The wire Hashee, assembled: what the program takes in by one line."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.types import ASGIApp
+
+from app.engine import Engine, Opened, Stage
+from app.hashee.gateway import AGENT_PATH, HUMAN_PATH, Gateway
+from app.hashee.limits import Limits
+from app.hashee.profiles import PROFILES, Profile
+
+if TYPE_CHECKING:
+    from app.hashee.fixtures import Cast
+    from app.hashee.peers import Peers
+    from app.hashee.post import Post
+    from app.hashee.webhooks import Webhooks
+    from app.settings import Settings
+
+log = logging.getLogger("app.hashee")
+
+
+class HasheeWire:
+    """Hashee: messaging between people and agents. A `Wire`."""
+
+    name = "hashee"
+    late = True
+    """Its endpoints are many, and load SQLAlchemy: after the port is open."""
+
+    def __init__(self, settings: Settings, stage: Stage, opened: Opened) -> None:
+        self._settings = settings.hashee
+        self._control = settings.control.enabled
+        self._data = settings.data
+        self._stage = stage
+        self._opened = opened
+        self._post: Post | None = None
+        self._peers: Peers | None = None
+        self._webhooks: Webhooks | None = None
+        self.revisions: Sequence[str] = tuple(PROFILES)
+        self.gateway = Gateway(
+            stage=stage, profile=self._settings.profile, rate=self._settings.frame_rate, post=self._posting
+        )
+        self.sockets: Mapping[str, ASGIApp] = {HUMAN_PATH: self.gateway, AGENT_PATH: self.gateway}
+        self.limits: Mapping[str, int] = dict.fromkeys(self.sockets, self._settings.frame_limit)
+        """Bytes of the largest frame, by path."""
+
+    @property
+    def revision(self) -> str:
+        return self.gateway.profile
+
+    @revision.setter
+    def revision(self, name: str) -> None:
+        self.gateway.profile = name
+
+    @property
+    def running(self) -> int:
+        return self._peers.running if self._peers else 0
+
+    def profile(self) -> Profile:
+        """The state that is spoken where nobody asks for another."""
+        return PROFILES[self.gateway.profile]
+
+    def routers(self) -> Sequence[APIRouter]:
+        from app.hashee.rest.agents import agent_routes
+        from app.hashee.rest.auth import auth_routes
+        from app.hashee.rest.conversations import conversation_routes
+        from app.hashee.rest.files import file_routes
+        from app.hashee.rest.keys import key_routes
+        from app.hashee.rest.routes import Doors
+        from app.hashee.rest.users import user_routes
+
+        doors = Doors(self._posting)
+        routers = [
+            auth_routes(doors, self._settings),
+            user_routes(doors),
+            conversation_routes(doors),
+            agent_routes(doors, self._settings),
+            key_routes(doors),
+            file_routes(doors),
+        ]
+        if self._control:
+            from app.hashee.control import control_routes
+
+            routers.append(control_routes(doors))
+        return routers
+
+    async def open(self, engine: Engine) -> None:
+        await asyncio.to_thread(_load)
+        from app.hashee.access import AccessTokens
+        from app.hashee.deliveries import store
+        from app.hashee.fixtures import read_cast
+        from app.hashee.ledger import Ledger
+        from app.hashee.peers import Peers
+        from app.hashee.post import Post
+        from app.hashee.shelf import Shelf
+        from app.hashee.tables import SCHEMA
+        from app.hashee.targets import Outbound
+        from app.hashee.webhooks import Webhooks
+        from app.spaces.schema import settle_alone
+
+        await engine.database.write(partial(settle_alone, schema=SCHEMA))
+        world = self._stage.world
+        ledger = Ledger(
+            engine.database,
+            clock=world.clock,
+            ids=world.ids.branch(self.name),
+            store=lambda tx, told: store(self.profile(), tx, told),
+            dispatch=self.gateway.hub.dispatch,
+        )
+        shelf = Shelf(self._data / "hashee")
+        await shelf.open()
+        key = await _key(ledger)
+        post = Post(
+            ledger=ledger,
+            hub=self.gateway.hub,
+            tokens=AccessTokens(key),
+            shelf=shelf,
+            limits=Limits(self._settings.agent_rate),
+            clock=world.clock,
+            profile=self.profile,
+        )
+        peers = Peers(ledger, world, engine, lambda: self.profile().typing_seconds)
+
+        async def take(cast: Cast) -> None:
+            await _seed(post, cast)
+            peers.take(cast)
+
+        await take(await asyncio.to_thread(read_cast, engine.fixtures.folder))
+        engine.fixtures.also(read_cast, take)
+        self.gateway.hub.heard.append(peers.heard)
+        self._peers, self._post = peers, post
+        self._webhooks = Webhooks(
+            post, Outbound(private=self._settings.webhook_private, timeout=self._settings.webhook_timeout)
+        )
+
+    async def watch(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.gateway.watch())
+            await self._opened()
+            post, peers, webhooks = self._post, self._peers, self._webhooks
+            if post is None or peers is None or webhooks is None:
+                return
+            for work in (post.ledger.watch(), post.receipts.run(), post.watch(), peers.run(), webhooks.run()):
+                tasks.create_task(work)
+            await post.ledger.listening()
+
+    async def _posting(self) -> Post | None:
+        return self._post if await self._opened() is not None else None
+
+
+def _load() -> None:
+    """Imports what the wire needs, in a thread."""
+    for name in ("peers", "post", "seeds", "webhooks"):
+        importlib.import_module(f"app.hashee.{name}")
+
+
+async def _key(ledger: object) -> bytes:
+    """The key of access tokens: the store's own, made once."""
+    from sqlalchemy import insert, select
+
+    from app.hashee.ledger import Ledger, Tx
+    from app.hashee.tables import secrets
+
+    assert isinstance(ledger, Ledger)
+
+    def ask(tx: Tx) -> str:
+        known: str | None = tx.value(select(secrets.c.value).where(secrets.c.name == "access"))
+        if known is None:
+            known = tx.ids.branch("access key").hexadecimal(64)
+            tx.run(insert(secrets).values(name="access", value=known))
+        return known
+
+    return bytes.fromhex(await ledger.do(ask))
+
+
+async def _seed(post: Post, cast: Cast) -> None:
+    """Brings a cast into the store; equal passwords of the file share a hash, which keeps a large cast quick."""
+    from app.hashee.seeds import seed
+
+    passwords = {}
+    for password in {user.password for user in cast.users}:
+        passwords[password] = await post.passwords.hash(password)
+    await post.ledger.do(lambda tx: seed(tx, cast, passwords))
+    log.debug("cast of %d users and %d agents", len(cast.users), len(cast.agents))
