@@ -1,0 +1,371 @@
+"""Long poll and webhooks: what is delivered, how often, in which order, and to where."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+
+from app.hashee.targets import Outbound, TargetRefused, allowed, check_url, refusal
+from app.hashee.webhooks import PAUSES, pause_after
+from tests.hashee.people import PAYLOAD, Person, Town
+from tests.live import PATIENCE, Json
+
+SECRET = "c2VjcmV0" * 6
+
+
+@dataclass
+class Hook:
+    """A webhook's server: answers as told, 200 without orders."""
+
+    orders: list[int | str] = field(default_factory=list)
+    calls: asyncio.Queue[tuple[dict[str, str], bytes]] = field(default_factory=asyncio.Queue)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    async def next(self) -> tuple[dict[str, str], bytes]:
+        async with asyncio.timeout(PATIENCE):
+            return await self.calls.get()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+            body = await reader.readexactly(int(headers["content-length"]))
+            self.calls.put_nowait((headers, body))
+            order = self.orders.pop(0) if self.orders else 200
+            more = f"Location: {order}\r\n" if isinstance(order, str) else ""
+            status = 302 if isinstance(order, str) else order
+            writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def hook(*orders: int | str) -> AsyncIterator[Hook]:
+    made = Hook(list(orders))
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def webhook_agent(town: Town, url: str) -> Person:
+    owner, agent = await town.owner(), town.agent()
+    body = {"connection_mode": "webhook", "webhook_url": url, "webhook_secret": SECRET}
+    await owner.call("PATCH", f"/agents/{agent.id}", body)
+    return agent
+
+
+async def polling_agent(town: Town) -> Person:
+    owner, agent = await town.owner(), town.agent()
+    await owner.call("PATCH", f"/agents/{agent.id}", {"connection_mode": "polling"})
+    return agent
+
+
+async def poll(agent: Person, **query: object) -> Json:
+    asked = {"wait": 0, **query}
+    answer = await agent.http.get(f"/agents/{agent.id}/messages/poll", params={k: str(v) for k, v in asked.items()})
+    assert answer.status_code == 200, answer.text
+    told: Json = answer.json()
+    return told
+
+
+async def delivered_to(person: Person, agent_id: str, until: Callable[[Json], bool]) -> Json:
+    """The delivery log of an agent, once its newest entry is as wanted."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            log = await person.call("GET", f"/_emulator/hashee/deliveries?agent_id={agent_id}")
+            if log and until(log[0]):
+                return log[0]  # type: ignore[no-any-return]
+            await asyncio.sleep(0.02)
+
+
+async def test_a_poll_gives_events_again_until_a_later_cursor_is_asked_for(town: Town) -> None:
+    person, agent = await town.person(), await polling_agent(town)
+    conversation = await person.use(agent)
+    await person.send(conversation)
+    first = await poll(agent)
+    assert [one["event"]["type"] for one in first["data"]] == ["relation.established", "message.new"]
+    assert list(first["data"][0]) == ["cursor", "event"]
+    assert await poll(agent) == first
+    rest = await poll(agent, cursor=first["data"][0]["cursor"])
+    assert rest["data"] == first["data"][1:]
+    assert await poll(agent, cursor=rest["next_cursor"]) == {"data": [], "next_cursor": rest["next_cursor"]}
+    sent = await person.send(conversation)
+    (only,) = (await poll(agent, cursor=rest["next_cursor"], limit=1))["data"]
+    assert only["event"]["message_id"] == sent["message_id"]
+
+
+async def test_a_poll_waits_for_an_event(town: Town) -> None:
+    person, agent = await town.person(), await polling_agent(town)
+    waiting = asyncio.ensure_future(poll(agent, wait=25))
+    conversation = await person.use(agent)
+    async with asyncio.timeout(10):
+        got = await waiting
+    assert got["data"][0]["event"]["type"] == "relation.established"
+    assert conversation
+
+
+async def test_only_the_documented_events_are_polled(town: Town) -> None:
+    owner, person, agent = await town.owner(), await town.person(), await polling_agent(town)
+    conversation = await person.use(agent)
+    sent = await person.send(conversation)
+    await person.call("POST", f"/messages/{sent['message_id']}/reactions", {"emoji": "x"})
+    await person.call("POST", f"/messages/{sent['message_id']}/recall")
+    artifact = await agent.send(conversation, content_type="artifact", artifact={})
+    path = f"/messages/{artifact['message_id']}/artifact-response"
+    await person.call("POST", path, {"ref_action": "submit"})
+    await person.call("POST", f"/_emulator/hashee/artifacts/{artifact['artifact_id']}/expire")
+    await owner.call("POST", f"/agents/{agent.id}/users/{person.id}/suspend")
+    await owner.call("POST", f"/agents/{agent.id}/users/{person.id}/restore")
+    await person.call("DELETE", f"/agents/{agent.id}/relation")
+    assert [one["event"]["type"] for one in (await poll(agent))["data"]] == [
+        "relation.established",
+        "message.new",
+        "artifact_response",
+        "relation.suspended",
+        "relation.restored",
+        "relation.terminated",
+    ]
+
+
+async def test_an_agent_with_a_socket_does_not_poll(town: Town) -> None:
+    agent = town.agent()
+    assert await agent.refused("GET", f"/agents/{agent.id}/messages/poll") == (409, "WRONG_CONNECTION_MODE")
+
+
+async def test_another_mode_closes_the_socket(town: Town) -> None:
+    owner, agent = await town.owner(), town.agent()
+    async with agent.listening() as ear:
+        await owner.call("PATCH", f"/agents/{agent.id}", {"connection_mode": "polling"})
+        assert await ear.closed() == (4409, "mode_switched")
+
+
+async def test_a_webhook_is_signed(town: Town) -> None:
+    async with hook() as listener:
+        person, agent = await town.person(), await webhook_agent(town, listener.url)
+        conversation = await person.use(agent)
+        sent = await person.send(conversation)
+        (_, established), (headers, body) = await listener.next(), await listener.next()
+        assert json.loads(established)["type"] == "relation.established"
+        assert json.loads(established)["payload"]["user_id"] == person.id
+        told = json.loads(body)
+        assert list(told) == ["type", "version", "wire_envelope", "metadata"]
+        assert (told["type"], told["version"], told["wire_envelope"]) == ("message.new", "v1", PAYLOAD)
+        assert told["metadata"]["conversation_id"] == conversation
+        assert (told["metadata"]["message_id"], told["metadata"]["conversation_seq"]) == (sent["message_id"], 1)
+        assert headers["content-type"] == "application/json"
+        assert headers["x-hashee-agent-id"] == agent.id
+        delivery, timestamp = headers["x-hashee-delivery-id"], headers["x-hashee-timestamp"]
+        assert delivery[14] == "7"
+        expected = hmac.new(SECRET.encode(), f"{timestamp}.{delivery}.".encode() + body, hashlib.sha256).hexdigest()
+        assert headers["x-hashee-signature"] == expected
+        log = await delivered_to(person, agent.id, lambda one: one["state"] == "done")
+        assert (log["delivery_id"], log["status"], log["attempts"]) == (delivery, 200, 1)
+
+
+async def test_a_failed_delivery_is_tried_again_under_the_same_id_and_holds_its_conversation(still: Town) -> None:
+    async with hook(500, 503, 500, 500, 500) as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        other = await still.person()
+        listener.orders.insert(0, 200)  # the relation
+        conversation = await person.use(agent)
+        await listener.next()
+        first, second = await person.send(conversation), await person.send(conversation)
+        calls = [await listener.next()]
+        for number, pause in enumerate(PAUSES, 1):
+            await delivered_to(person, agent.id, lambda one: True)
+            await attempts(person, agent.id, number)
+            if number == 1:
+                listener.orders.insert(0, 200)
+                await other.use(agent)  # another lane does not wait
+                assert json.loads((await listener.next())[1])["type"] == "relation.established"
+            assert listener.calls.empty()
+            await still.advance(pause)
+            calls.append(await listener.next())
+        ids = {headers["x-hashee-delivery-id"] for headers, _ in calls}
+        stamps = [int(headers["x-hashee-timestamp"]) for headers, _ in calls]
+        assert len(ids) == 1
+        assert [later - earlier for earlier, later in pairwise(stamps)] == list(PAUSES)
+        assert json.loads(calls[0][1])["metadata"]["message_id"] == first["message_id"]
+        assert json.loads((await listener.next())[1])["metadata"]["message_id"] == second["message_id"]
+
+
+async def attempts(person: Person, agent_id: str, count: int) -> None:
+    """Waits until some delivery of the agent has been tried so often."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            log = await person.call("GET", f"/_emulator/hashee/deliveries?agent_id={agent_id}")
+            if any(one["attempts"] == count and one["state"] == "pending" for one in log):
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_after_the_last_try_it_is_given_up_and_the_agent_is_unreachable(still: Town) -> None:
+    assert [pause_after(number) for number in range(1, 7)] == [*PAUSES, None]
+    async with hook(*[500] * 6) as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        owner = await still.owner()
+        await person.use(agent)
+        for number, pause in enumerate(PAUSES, 1):
+            await listener.next()
+            await attempts(person, agent.id, number)
+            await still.advance(pause)
+        await listener.next()
+        owner = await still.owner()
+        failed = await delivered_to(owner, agent.id, lambda one: one["state"] == "failed")
+        assert (failed["attempts"], failed["status"]) == (6, 500)
+        assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "unreachable"
+
+
+async def test_410_ends_all_deliveries(town: Town) -> None:
+    async with hook(200, 410) as listener:
+        person, agent = await town.person(), await webhook_agent(town, listener.url)
+        conversation = await person.use(agent)
+        await listener.next()
+        for _ in range(3):
+            await person.send(conversation)
+        await listener.next()
+        await delivered_to(person, agent.id, lambda one: one["state"] == "failed")
+        owner = await town.owner()
+        assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "gone"
+        assert listener.calls.empty()
+
+
+async def test_redirects_are_not_followed(town: Town) -> None:
+    async with hook() as inner, hook(f"http://127.0.0.1:{inner.port}/metadata") as listener:
+        person, agent = await town.person(), await webhook_agent(town, listener.url)
+        await person.use(agent)
+        await listener.next()
+        await attempts(person, agent.id, 1)
+        assert inner.calls.empty()
+
+
+@pytest.mark.parametrize(
+    ("url", "private", "ok"),
+    [
+        ("https://example.com/x", False, True),
+        ("http://example.com/x", True, False),
+        ("http://127.0.0.1/x", True, True),
+        ("http://127.0.0.1/x", False, False),
+        ("https://127.0.0.1/x", False, False),
+        ("http://10.1.2.3/", True, True),
+        ("http://8.8.8.8/", True, False),
+        ("https://8.8.8.8/", False, True),
+        ("http://169.254.169.254/latest", True, False),
+        ("https://[::ffff:169.254.169.254]/", True, False),
+        ("https://[::ffff:10.0.0.1]/", False, False),
+        ("https://[64:ff9b::a00:1]/", False, False),
+        ("https://0.0.0.0/", True, False),
+        ("http://localhost:9/x", True, True),
+        ("http://agent:9/x", True, True),
+        ("ftp://example.com/", True, False),
+        ("https://user:secret@example.com/", True, False),
+        ("https://", True, False),
+        ("nonsense", True, False),
+    ],
+)
+def test_a_webhook_url_is_judged(url: str, private: bool, ok: bool) -> None:
+    assert (check_url(url, private=private) == "") is ok
+
+
+def test_addresses_that_are_never_used() -> None:
+    for text in ("224.0.0.1", "255.255.255.255", "fe80::1", "::", "ff02::1", "0.0.0.0", "169.254.1.1"):
+        assert refusal(ipaddress.ip_address(text), secure=True, private=True), text
+
+
+async def test_every_address_of_a_host_is_judged() -> None:
+    async def look(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", "10.0.0.1"]
+
+    with pytest.raises(TargetRefused):
+        await allowed("example.com", 443, secure=True, private=False, look=look)
+
+
+async def test_a_name_that_is_rebound_leads_to_the_judged_address_or_nowhere() -> None:
+    """The first lookup is harmless, the next are not: each connection goes where its own lookup leads."""
+    answers = [["127.0.0.1"], ["169.254.169.254"], ["93.184.216.34"]]
+    asked: list[str] = []
+
+    async def look(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return answers[len(asked) - 1]
+
+    async with hook() as listener:
+        outbound = Outbound(private=True, timeout=5, look=look)
+        try:
+            url = f"http://rebinding.test:{listener.port}/"
+            assert await outbound.post(url, {}, b"{}") == 200
+            assert (await listener.next())[0]["host"] == f"rebinding.test:{listener.port}"
+            with pytest.raises(OSError, match=r"169\.254"):
+                await outbound.post(url, {}, b"{}")
+            with pytest.raises(OSError, match="plain http"):  # public, and not by https
+                await outbound.post(url, {}, b"{}")
+        finally:
+            await outbound.close()
+        assert asked == ["rebinding.test"] * 3
+        assert listener.calls.empty()
+
+
+async def test_a_webhook_that_says_too_much_or_nothing_is_bounded() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    outbound = Outbound(private=True, timeout=0.2)
+    try:
+        with pytest.raises(OSError):  # noqa: PT011 - a time-out is one
+            await outbound.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
+    finally:
+        await outbound.close()
+        server.close()
+
+
+async def test_a_refused_target_stops_the_change(town: Town) -> None:
+    owner, agent = await town.owner(), town.agent()
+    body = {"connection_mode": "webhook", "webhook_url": "http://169.254.169.254/"}
+    assert await owner.refused("PATCH", f"/agents/{agent.id}", body) == (400, "WEBHOOK_URL_REFUSED")
+    assert await owner.refused("PATCH", f"/agents/{agent.id}", {"connection_mode": "webhook"}) == (
+        400,
+        "INVALID_REQUEST",
+    )
+
+
+async def test_an_agent_says_five_messages_a_second(still: Town) -> None:
+    person, agent = await still.person(), still.agent()
+    conversation = await person.use(agent)
+    async with agent.listening() as ear:
+        await still.advance(1)
+        for _ in range(5):
+            await agent.send(conversation)
+        body = {"conversation_id": conversation, "content_type": "text", "encrypted_payload": PAYLOAD}
+        answer = await agent.http.post(f"/agents/{agent.id}/messages", json=body)
+        assert (answer.status_code, answer.headers["retry_after"]) == (429, "1")
+        assert answer.json()["error"]["code"] == "RATE_LIMITED"
+        assert (await ear.next("error"))["payload"] == {
+            "code": "RATE_LIMITED",
+            "message": "Too many requests",
+            "i18n_key": "error.rate_limited",
+        }
+        await still.advance(1)
+        await agent.send(conversation)

@@ -1,0 +1,204 @@
+"""What needs no server: frames, identifiers, parsing, limits, the fixture file, the migration."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.emulation.report import FixtureError
+from app.hashee.fixtures import KEYS, default_cast, read_cast
+from app.hashee.frames import BY_TYPE, Frame
+from app.hashee.identifiers import ULID, ulid, uuid7
+from app.hashee.ledger import Event
+from app.hashee.limits import Window
+from app.hashee.peers import payload_of, text_of
+from app.hashee.profiles import PROFILES
+from app.hashee.requests import Auth, Invalid, Ping, Renew, StreamFrame, Typing, parse
+from app.settings import shipped
+
+STREAM = "01J0000000000000000000000S"
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        ({"type": "auth", "token": "t"}, Auth("t", None)),
+        ({"type": "auth", "agent_id": "a", "token": "t"}, Auth("t", "a")),
+        ({"type": "auth.renew", "access_token": "t"}, Renew("t")),
+        ({"type": "ping", "more": 1}, Ping()),
+        ({"type": "typing", "conversation_id": "c"}, Typing("c", True)),
+        (
+            {"type": "stream.delta", "stream_id": STREAM, "conversation_id": "c", "encrypted_payload": "p"},
+            StreamFrame("delta", STREAM, "c", "p", None, "text"),
+        ),
+    ],
+)
+def test_a_frame_is_understood(frame: Any, said: object) -> None:
+    assert parse(json.dumps(frame)) == said
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "auth"},
+        {"type": "auth", "token": 1},
+        {"type": "auth", "token": ""},
+        {"type": "auth", "token": "t", "agent_id": 1},
+        {"type": "auth.renew"},
+        {"type": "stream.start", "stream_id": "no ulid", "conversation_id": "c"},
+        {"type": "stream.start", "stream_id": STREAM},
+        {"type": "stream.delta", "stream_id": STREAM, "conversation_id": "c"},
+        {"type": "stream.done", "stream_id": STREAM, "conversation_id": "c", "encrypted_payload": 1},
+        {"type": "typing", "conversation_id": "c", "typing": "yes"},
+        {"type": "message.new"},
+        {"type": ["auth"]},
+    ],
+)
+def test_a_wrong_frame_is_invalid(frame: Any) -> None:
+    assert isinstance(parse(json.dumps(frame)), Invalid)
+
+
+@given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_no_text_breaks_the_parser(text: str) -> None:
+    parse(text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["type", "token", "agent_id", "stream_id", "conversation_id", "encrypted_payload", "typing"]),
+        st.sampled_from(["auth", "stream.start", "stream.done", "typing", STREAM, ""]) | st.integers() | st.none(),
+    )
+)
+def test_no_object_breaks_the_parser(frame: dict[str, Any]) -> None:
+    parse(json.dumps(frame))
+
+
+@given(st.floats(0, 2**40 / 1000), st.binary(min_size=10, max_size=10))
+def test_identifiers_have_their_form_and_sort_by_time(seconds: float, noise: bytes) -> None:
+    assert ULID.fullmatch(ulid(seconds, noise))
+    assert uuid.UUID(uuid7(seconds, noise)).version == 7
+    assert uuid.UUID(uuid7(seconds, noise)).variant == uuid.RFC_4122
+    assert ulid(seconds + 1, noise) > ulid(seconds, noise)
+    assert uuid7(seconds + 1, noise) > uuid7(seconds, noise)
+
+
+def test_a_window_slides() -> None:
+    window = Window(2, 1.0)
+    assert [window.take("a", now) for now in (0.0, 0.5, 0.9, 1.0, 1.4, 1.5)] == [0, 0, 1, 0, 1, 0]
+    assert window.take("b", 1.5) == 0
+
+
+def names_of(frame: type[Frame]) -> list[str]:
+    return [field.name for field in dataclasses.fields(frame)]
+
+
+def test_every_frame_survives_its_way_through_the_store() -> None:
+    for kind, frame in BY_TYPE.items():
+        values: dict[str, Any] = dict.fromkeys(names_of(frame), 1)
+        made = Event(frame(**values), ("u:1", "a:2"), "s")
+        again = Event.of(made.stored())
+        assert (again.frame, again.to, again.session, again.own) == (made.frame, made.to, "s", False), kind
+
+
+def test_the_second_profile_only_adds_and_renames() -> None:
+    first, second = PROFILES["2026-01"], PROFILES["2026-05"]
+    for kind, frame in BY_TYPE.items():
+        if kind.startswith("!"):
+            assert not first.knows(kind)
+            assert not second.knows(kind)
+            continue
+        values: dict[str, Any] = dict.fromkeys(names_of(frame), 1.5)
+        one, two = first.body(frame(**values)), second.body(frame(**values))
+        assert set(one.get("payload", one)) <= set(two.get("payload", two))
+    assert {kind for kind in BY_TYPE if second.knows(kind) and not first.knows(kind)} == {
+        "agent.capability_changed",
+        "system.group_key_rotated",
+    }
+
+
+@given(st.text())
+def test_payloads_of_text_are_read_back(text: str) -> None:
+    clean = text.encode("utf-8", "replace").decode()
+    assert text_of(payload_of(text)) == clean
+
+
+def test_the_shipped_cast_is_right_and_uses_every_kind_of_key() -> None:
+    cast = read_cast(shipped("fixtures"))
+    assert len(cast.users) == 3
+    assert [agent.name for agent in cast.agents] == ["mint", "desk", "poller"]
+    assert len(KEYS) == 9
+
+
+def test_without_a_file_there_is_a_small_cast(tmp_path: Path) -> None:
+    assert read_cast(tmp_path) == default_cast()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("users: [{}]", "hashee.yaml:1"),
+        ("users:\n  - email: nobody", "hashee.yaml:2"),
+        ("users:\n  - {email: a@b, password: short}", "at least 8 characters"),
+        ("users:\n  - {email: a@b}\n  - {email: a@b}", "hashee.yaml:3"),
+        ("agents:\n  - {name: a, owner: x@y}", "declared above"),
+        ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, token: hsk_1}", "hsk_ and 40 characters"),
+        ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, connection_mode: webhook}", "webhook_url"),
+        ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, connection_mode: pigeon}", "one of websocket"),
+        ("users: [{email: a@b, script: [{when: x}]}]", "at least one of say"),
+        ("users: [{email: a@b}]\nconversations: [{between: [a@b]}]", "two different users"),
+        ("users: [{email: a@b, id: X}]", "a UUID"),
+        ("nonsense: 1", "unknown key"),
+        ("- 1", "hashee.yaml:1"),
+    ],
+)
+def test_a_problem_of_the_file_is_named_with_its_place(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "hashee.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(FixtureError) as error:
+        read_cast(tmp_path)
+    assert problem in str(error.value)
+
+
+def test_a_token_is_not_quoted_in_a_problem(tmp_path: Path) -> None:
+    text = "users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, token: hsk_secret}"
+    (tmp_path / "hashee.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(FixtureError) as error:
+        read_cast(tmp_path)
+    assert "hsk_secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_the_migrations_make_the_tables(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy import Connection
+
+    from app.hashee.tables import SCHEMA, metadata
+    from app.spaces.database import Database
+    from app.spaces.schema import settle_alone
+
+    address = request.getfixturevalue("empty_database")() if kind == "postgresql" else None
+    database = Database(address, folder=tmp_path)
+    await database.open()
+    try:
+        await database.write(partial(settle_alone, schema=SCHEMA))
+        await database.write(partial(settle_alone, schema=SCHEMA))
+
+        def differences(connection: Connection) -> list[Any]:
+            options = {"include_name": lambda name, what, _: what != "table" or str(name).startswith("hashee_")}
+            options["version_table"] = SCHEMA.table  # type: ignore[assignment]
+            found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+            return [one for one in found if SCHEMA.table not in str(one)]
+
+        assert await database.read(differences) == []
+    finally:
+        await database.close()
+    await asyncio.sleep(0)

@@ -1,0 +1,321 @@
+"""REST: accounts, sessions, conversations, keys, files; envelopes and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.hashee.people import PAYLOAD, Town, agent_token, email
+from tests.live import Json, LiveServer
+
+
+async def post(town: Town, path: str, body: Json) -> httpx.Response:
+    return await town.client().post(path, json=body)
+
+
+async def test_registration_gives_a_session_and_a_cookie(town: Town) -> None:
+    code = await post(town, "/auth/send-code", {"email": "New@Example.com", "scene": "register"})
+    assert code.json() == {"data": {"expires_in_seconds": 600}}
+    body = {"email": "new@example.com", "code": "000000", "account_password": "long enough", "display_name": "New"}
+    assert (await post(town, "/auth/register", body)).json()["error"]["code"] == "INVALID_CODE"
+    answer = await post(town, "/auth/register", {**body, "code": "123456", "device_locale": "ko"})
+    assert list(answer.json()["data"]) == ["user_id", "access_token", "expires_in_seconds"]
+    assert answer.json()["data"]["expires_in_seconds"] == 300
+    cookie = answer.headers["set-cookie"]
+    for part in ("refresh_token=", "HttpOnly", "Path=/auth", "Max-Age=2592000", "SameSite=strict"):
+        assert part in cookie
+    assert (await post(town, "/auth/register", {**body, "code": "123456"})).json()["error"]["code"] == "INVALID_CODE"
+    await post(town, "/auth/send-code", {"email": "new@example.com", "scene": "register"})
+    assert (await post(town, "/auth/register", {**body, "code": "123456"})).status_code == 409
+    short = await post(town, "/auth/register", {**body, "account_password": "short"})
+    assert short.json()["error"]["code"] == "WEAK_PASSWORD"
+
+
+async def test_five_failures_lock_an_address_for_fifteen_minutes(still: Town) -> None:
+    person = await still.person()
+    mail = (await person.call("GET", "/users/me"))["email"]
+    wrong = {"email": mail, "account_password": "wrong"}
+    for _ in range(4):
+        answer = await post(still, "/auth/login", wrong)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "INVALID_CREDENTIALS")
+    locked = await post(still, "/auth/login", wrong)
+    assert locked.status_code == 423
+    assert locked.json()["error"] == {
+        "code": "ACCOUNT_LOCKED",
+        "message": "Too many failed attempts",
+        "i18n_key": "error.account_locked",
+        "params": {"retry_after": 900},
+    }
+    right = {"email": mail, "account_password": "hashee-demo"}
+    assert (await post(still, "/auth/login", right)).status_code == 423
+    await still.advance(901)
+    assert (await post(still, "/auth/login", right)).status_code == 200
+    unknown = {"email": "nobody@example.com", "account_password": "wrong"}
+    answers = [await post(still, "/auth/login", unknown) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [401] * 4 + [423]
+
+
+async def test_a_refresh_rotates_and_a_used_one_ends_the_session(town: Town) -> None:
+    person = await town.person()
+    used = person.http.cookies["refresh_token"]
+    answer = await person.http.post("/auth/refresh")
+    assert answer.status_code == 200
+    fresh = person.http.cookies["refresh_token"]
+    assert fresh != used
+    forged = await town.client().post("/auth/refresh", headers={"cookie": f"refresh_token={used[:-1]}x"})
+    assert forged.json()["error"]["code"] == "INVALID_TOKEN"
+    async with person.listening() as ear:
+        again = await town.client().post("/auth/refresh", headers={"cookie": f"refresh_token={used}"})
+        assert (again.status_code, again.json()["error"]["code"]) == (401, "REFRESH_REUSED")
+        assert (await ear.next())["payload"]["reason"] == "refresh_reused"
+        assert (await ear.closed())[0] == 4410
+    dead = await town.client().post("/auth/refresh", headers={"cookie": f"refresh_token={fresh}"})
+    assert dead.json()["error"]["code"] == "INVALID_TOKEN"
+
+
+async def test_two_refreshes_at_once_give_one_pair(town: Town) -> None:
+    person = await town.person()
+    cookie = {"cookie": f"refresh_token={person.http.cookies['refresh_token']}"}
+    client = town.client()
+    answers = await asyncio.gather(*(client.post("/auth/refresh", headers=cookie) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
+
+
+async def test_login_by_code_reset_and_logout(town: Town) -> None:
+    person = await town.person()
+    mail = (await person.call("GET", "/users/me"))["email"]
+    await post(town, "/auth/send-code", {"email": mail, "scene": "login"})
+    assert (await post(town, "/auth/login-code", {"email": mail, "code": "123456"})).status_code == 200
+    await post(town, "/auth/send-code", {"email": mail, "scene": "login"})
+    reset = {"email": mail, "code": "123456", "new_password": "quite another"}
+    assert (await post(town, "/auth/reset-password", reset)).status_code == 200
+    assert await person.refused("GET", "/auth/me") == (401, "INVALID_TOKEN")
+    answer = await post(town, "/auth/login", {"email": mail, "account_password": "quite another"})
+    bearer = {"authorization": f"Bearer {answer.json()['data']['access_token']}"}
+    client = town.client()
+    assert (await client.post("/auth/logout", headers=bearer)).status_code == 200
+    assert (await client.get("/auth/me", headers=bearer)).status_code == 401
+
+
+async def test_a_code_is_void_after_five_wrong_tries(town: Town) -> None:
+    mail = (await (await town.person()).call("GET", "/users/me"))["email"]
+    await post(town, "/auth/send-code", {"email": mail, "scene": "login"})
+    for _ in range(5):
+        assert (await post(town, "/auth/login-code", {"email": mail, "code": "9"})).status_code == 400
+    assert (await post(town, "/auth/login-code", {"email": mail, "code": "123456"})).status_code == 400
+
+
+def test_turnstile_is_asked_where_the_setting_says_so(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data", watch=False, hashee={"turnstile": True}) as server:
+        body = {"email": "alice@example.com", "account_password": "hashee-demo"}
+        answer = httpx.post(f"{server.http}/auth/login", json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "TURNSTILE_FAILED")
+        assert httpx.post(f"{server.http}/auth/login", json={**body, "turnstile_token": "t"}).status_code == 200
+
+
+async def test_users_are_found_named_and_blocked(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    await other.call("PATCH", "/users/me", {"display_name": "Zed 100%_x"})
+    found = await person.call("GET", "/users/search?q=100%25_")
+    assert [one["user_id"] for one in found] == [other.id]
+    assert "email" not in found[0]
+    assert (await person.call("GET", f"/users/{other.id}"))["display_name"] == "Zed 100%_x"
+    conversation = await person.pair(other)
+    assert await other.pair(person) == conversation
+    await other.call("PATCH", f"/users/contacts/{person.id}", {"blocked": True, "alias": "P"})
+    body = {"content_type": "text", "encrypted_payload": PAYLOAD}
+    assert await person.refused("POST", f"/conversations/{conversation}/messages", body) == (403, "FORBIDDEN")
+    sessions = await person.call("GET", "/users/me/sessions")
+    assert [one["current"] for one in sessions] == [True]
+    await person.call("DELETE", "/users/me")
+    assert await person.refused("GET", "/users/me") == (401, "INVALID_TOKEN")
+    assert await other.refused("GET", f"/users/{person.id}") == (404, "NOT_FOUND")
+
+
+async def test_history_is_paged_both_ways(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    conversation = await person.pair(other)
+    for number in range(7):
+        await person.send(conversation, payload=f"p{number}")
+    path = f"/conversations/{conversation}/messages"
+    seen, cursor = [], ""
+    while True:
+        answer = (await person.http.get(f"{path}?limit=3{cursor}")).json()
+        seen += [one["conversation_seq"] for one in answer["data"]]
+        if answer["next_cursor"] is None:
+            break
+        cursor = f"&cursor={answer['next_cursor']}"
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+    after = await person.call("GET", f"{path}?after_seq=4")
+    assert [one["conversation_seq"] for one in after] == [5, 6, 7]
+    before = await person.call("GET", f"{path}?before_seq=3")
+    assert [one["encrypted_payload"] for one in before] == ["p1", "p0"]
+    listed = await other.call("GET", "/conversations")
+    assert [(one["conversation_id"], one["unread"]) for one in listed] == [(conversation, 7)]
+    await other.call("DELETE", f"/conversations/{conversation}")
+    assert await other.call("GET", "/conversations") == []
+    await person.send(conversation)
+    assert len(await other.call("GET", "/conversations")) == 1
+
+
+async def test_many_senders_at_once_get_numbers_without_a_gap(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    conversation = await person.pair(other)
+    async with other.listening() as ear:
+        sent = await asyncio.gather(*(who.send(conversation) for who in (person, other) for _ in range(25)))
+        assert sorted(one["conversation_seq"] for one in sent) == list(range(1, 51))
+        heard = [(await ear.next("message.new"))["conversation_seq"] for _ in range(25)]
+        assert heard == sorted(heard)
+
+
+async def test_only_the_owner_changes_a_group_and_leaving_hands_it_on(town: Town) -> None:
+    person, other, third = await town.person(), await town.person(), await town.person()
+    made = await person.call("POST", "/groups", {"name": "G", "member_ids": [other.id]})
+    group = made["conversation_id"]
+    assert made["role"] == "owner"
+    assert await other.refused("PATCH", f"/groups/{group}", {"name": "H"}) == (403, "FORBIDDEN")
+    assert await third.refused("PATCH", f"/groups/{group}", {"name": "H"}) == (403, "NOT_CONVERSATION_MEMBER")
+    await person.call("DELETE", f"/conversations/{group}")
+    assert (await other.call("GET", f"/conversations/{group}"))["role"] == "owner"
+    assert await person.refused("GET", f"/conversations/{group}") == (403, "NOT_CONVERSATION_MEMBER")
+    await other.call("PATCH", f"/conversations/{group}", {"muted": True})
+    assert (await other.call("GET", f"/conversations/{group}"))["muted"] is True
+    agent = town.agent()
+    assert await other.refused("PATCH", f"/groups/{group}", {"add_agent_ids": [agent.id]}) == (403, "FORBIDDEN")
+
+
+async def test_agents_are_made_with_a_token_that_is_shown_once(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    made = await person.call("POST", "/agents", {"display_name": "Mine", "webhook_url": "http://localhost:1/"})
+    token, agent = made["token"], made["agent_id"]
+    assert "token" not in await person.call("GET", f"/agents/{agent}")
+    assert "webhook_url" not in await other.call("GET", f"/agents/{agent}")
+    assert (await town.client().get(f"/share/{agent}")).json()["data"]["display_name"] == "Mine"
+    bearer = {"authorization": f"Bearer {token}"}
+    keys = {"public_key": "cHVi", "signing_public_key": "c2ln"}
+    client = town.client()
+    assert (await client.post(f"/agents/{agent}/keys/register", json=keys, headers=bearer)).status_code == 200
+    assert (await other.call("GET", f"/keys/agents/{agent}"))["public_key"] == "cHVi"
+    assert await other.refused("PATCH", f"/agents/{agent}", {"display_name": "X"}) == (403, "FORBIDDEN")
+    fresh = (await person.call("POST", f"/agents/{agent}/token"))["token"]
+    assert (await client.get("/conversations", headers=bearer)).status_code == 401
+    assert (await client.get("/conversations", headers={"authorization": f"Bearer {fresh}"})).status_code == 200
+    hooked = await person.call("PATCH", f"/agents/{agent}", {"connection_mode": "webhook"})
+    assert len(hooked["webhook_secret"]) >= 32
+
+
+async def test_backups_and_keys_are_kept_as_they_are(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    params = {"m": 65536, "t": 3, "p": 4}
+    backup = {"backup_a": "YQ==", "backup_b": "Yg==", "argon2_salt": "c2FsdA==", "argon2_params": params}
+    backup |= {"public_key": "cHVi", "signing_public_key": "c2ln", "device_id": "d1"}
+    assert await person.refused("GET", "/keys/backup") == (404, "NOT_FOUND")
+    await person.call("POST", "/keys/backup", backup)
+    assert await person.refused("POST", "/keys/backup", backup) == (409, "ALREADY_EXISTS")
+    await person.call("PUT", "/keys/backup", {**backup, "device_id": "d2"})
+    kept = await person.call("GET", "/keys/backup")
+    assert {**kept, "updated_at": ""} == {**backup, "device_id": "d2", "updated_at": ""}
+    devices = await other.call("GET", f"/keys/users/{person.id}/devices")
+    assert [one["device_id"] for one in devices] == ["d1", "d2"]
+    asked = await person.call("POST", "/keys/rotation/request", {"public_key": "bmV3"})
+    assert await other.refused("POST", "/keys/rotation/confirm", {"rotation_id": asked["rotation_id"]}) == (
+        404,
+        "NOT_FOUND",
+    )
+    await person.call("POST", "/keys/rotation/confirm", {"rotation_id": asked["rotation_id"]})
+    assert (await other.call("GET", f"/users/{person.id}"))["public_key"] == "bmV3"
+
+
+async def test_lookups_and_rotations_have_a_rate(still: Town) -> None:
+    person, other = await still.person(), await still.person()
+    for _ in range(60):
+        await person.call("GET", f"/keys/users/{other.id}/devices")
+    assert await person.refused("GET", f"/keys/users/{other.id}/devices") == (429, "RATE_LIMITED")
+    await still.advance(61)
+    await person.call("GET", f"/keys/users/{other.id}/devices")
+    group = (await person.call("POST", "/groups", {"name": "G"}))["conversation_id"]
+    for number in range(6):
+        done = await person.call("POST", f"/keys/groups/{group}/rotate", {"keys": {person.id: "k"}})
+        assert done["group_key_version"] == number + 1
+    assert await person.refused("POST", f"/keys/groups/{group}/rotate", {"keys": {person.id: "k"}}) == (
+        429,
+        "RATE_LIMITED",
+    )
+    assert (await person.call("GET", f"/keys/groups/{group}"))["encrypted_key"] == "k"
+
+
+async def test_a_file_is_announced_uploaded_confirmed_and_fetched(town: Town) -> None:
+    person, agent, outsider = await town.person(), town.agent(), await town.person()
+    conversation = await person.use(agent)
+    content = bytes(range(256)) * 300
+    about = {"filename": "보고서.pdf", "content_type": "application/pdf", "size": len(content)}
+    about["conversation_id"] = conversation
+    made = await agent.call("POST", f"/agents/{agent.id}/files", about)
+    assert made["upload_url"] == f"{town.server.http}/agents/{agent.id}/files/{made['upload_id']}/upload"
+    kind = {"content-type": "application/pdf"}
+    short = await agent.http.put(made["upload_url"], content=content[:-1], headers=kind)
+    assert short.json()["error"]["code"] == "SIZE_MISMATCH"
+    long = await agent.http.put(made["upload_url"], content=content + b"x", headers=kind)
+    assert long.json()["error"]["code"] == "SIZE_MISMATCH"
+    assert (await agent.http.put(made["upload_url"], content=content, headers=kind)).status_code == 200
+    confirm = {"upload_id": made["upload_id"], "sha256": "0" * 64}
+    assert await agent.refused("POST", "/files/confirm", confirm) == (400, "SHA256_MISMATCH")
+    assert await person.refused("GET", f"/files/{made['upload_id']}") == (404, "NOT_FOUND")
+    confirm["sha256"] = hashlib.sha256(content).hexdigest()
+    assert (await agent.call("POST", "/files/confirm", confirm))["size"] == len(content)
+    got = await person.http.get(f"/files/{made['upload_id']}")
+    assert (got.content, got.headers["content-type"]) == (content, "application/pdf")
+    assert got.headers["content-disposition"].startswith("attachment")
+    assert await outsider.refused("GET", f"/files/{made['upload_id']}") == (404, "NOT_FOUND")
+    assert await outsider.refused("POST", "/files", about) == (403, "NOT_CONVERSATION_MEMBER_UPLOAD")
+    big = {**about, "size": 100 * 1024 * 1024 + 1}
+    assert await person.refused("POST", "/files", big) == (413, "PAYLOAD_TOO_LARGE")
+    for _ in range(5):
+        await person.call("POST", "/files", about)
+    assert await person.refused("POST", "/files", about) == (429, "UPLOAD_LIMIT")
+
+
+async def test_bad_requests_have_the_shape_of_errors(town: Town) -> None:
+    person = await town.person()
+    assert await person.refused("POST", "/conversations", {}) == (400, "INVALID_REQUEST")
+    assert await person.refused("POST", "/conversations", content=b"{") == (400, "INVALID_REQUEST")
+    assert await person.refused("GET", "/users/search") == (400, "INVALID_REQUEST")
+    conversation = await person.pair(await town.person())
+    body = {"content_type": "text", "encrypted_payload": "x" * 204_801}
+    assert await person.refused("POST", f"/conversations/{conversation}/messages", body) == (413, "PAYLOAD_TOO_LARGE")
+    body = {"content_type": "text", "encrypted_payload": "x" * 1_100_000}
+    assert await person.refused("POST", f"/conversations/{conversation}/messages", body) == (413, "PAYLOAD_TOO_LARGE")
+    assert await person.refused("POST", "/auth/passkey/begin", {}) == (501, "NOT_EMULATED")
+    assert (await town.client().get("/health")).json()["data"]["status"] == "ok"
+
+
+def test_no_secret_is_kept_in_the_clear(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data", watch=False) as server:
+        body = {"email": "alice@example.com", "account_password": "hashee-demo"}
+        answer = httpx.post(f"{server.http}/auth/login", json=body)
+        refresh, access = answer.cookies["refresh_token"], answer.json()["data"]["access_token"]
+    with sqlite3.connect(tmp_path / "data" / "chldo.sqlite3") as database:
+        kept = "\n".join(database.iterdump())
+    database.close()
+    assert "alice@example.com" in kept
+    for secret in ("hashee-demo", refresh, refresh.partition(".")[2], access, "hsk_Mint", agent_token(1)):
+        assert secret not in kept
+    assert "$argon2id$" in kept
+
+
+@pytest.mark.parametrize("count", [25])
+async def test_the_oldest_session_goes_when_there_are_too_many(still: Town, count: int) -> None:
+    first = await still.person()
+    number = int((await first.call("GET", "/users/me"))["email"].partition("@")[0].removeprefix("user"))
+    for _ in range(20):
+        await still.advance(1)
+        await still.person(number)
+    assert await first.refused("GET", "/users/me") == (401, "INVALID_TOKEN")
+    assert json.dumps(count)
+    assert email(number)
