@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 
 from bench import servers
+from bench.hashee import hashee
 from bench.hotwords import hotwords
 from bench.journal import journal
 from bench.replay import replay
@@ -208,6 +209,7 @@ SECTIONS: dict[str, Callable[[Path], list[Row]]] = {
     "room": room,
     "hotwords": hotwords,
     "malangee": malangee,
+    "hashee": hashee,
     "journal": journal,
     "replay": replay,
 }

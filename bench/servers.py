@@ -75,6 +75,13 @@ def naive(fixtures: Path, *, deflate: bool = False) -> Iterator[Running]:
 
 
 @contextmanager
+def hub() -> Iterator[Running]:
+    """The bare hub."""
+    with _process([sys.executable, "-m", "bench.baselines.hub"], {}) as running:
+        yield running
+
+
+@contextmanager
 def sender(frames: Path) -> Iterator[Running]:
     """The bare loop that answers every message with the texts of a JSON file."""
     with _process([sys.executable, "-m", "bench.baselines.sender"], {"BENCH_FRAMES": str(frames)}) as running:
