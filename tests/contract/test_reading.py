@@ -99,6 +99,24 @@ def test_events_of_r1_are_told_apart_by_their_run() -> None:
     assert all(exchange.over and not exchange.tangled for exchange in found.exchanges)
 
 
+def test_turns_that_overlap_in_a_room_need_not_count_one_another() -> None:
+    def turn(root: str, step: int) -> list[Json]:
+        tags = [f"graph:step:{3 * step + 1}"]
+        start = {"event": "on_chain_start", "data": {}, "run_id": root, "parent_ids": [], "tags": []}
+        inside = {"event": "on_chain_start", "data": {}, "run_id": "n", "parent_ids": [root], "tags": tags}
+        return [start, inside, {**start, "event": "on_chain_end"}]
+
+    def outcome(*messages: Json) -> str:
+        return judge(steps, gather([recorded(*messages)], "2024-07-01", {})).outcome
+
+    steps = next(rule for rule in RULES if rule.id == "events.steps")
+    request = {"action": "sendmsg", "org_id": "o", "room_uid": "r", "user_id": "u", "msg": "m"}
+    one, again, two = turn("one", 0), turn("two", 0), turn("two", 1)
+    assert outcome(request, *one, request, *two) == "passed"
+    assert outcome(request, *one, request, *again) == "failed"
+    assert outcome(request, request, one[0], again[0], *one[1:], *again[1:]) == "passed"
+
+
 def test_a_refusal_while_a_turn_runs_is_no_failure_of_the_turn() -> None:
     a = "a" * 25
     silent = ask()
