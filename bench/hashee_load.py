@@ -32,6 +32,7 @@ class Pair:
         self.took: list[float] = []
         self.heard: list[str] = []
         self.order: list[int] = []
+        self.news = asyncio.Event()
 
 
 async def ask(pool: httpcore.AsyncConnectionPool, method: str, url: str, headers: Any, body: Any = None) -> Any:
@@ -48,6 +49,7 @@ async def listen(socket: ClientConnection, pair: Pair) -> None:
             pair.took.append(time.perf_counter() - pair.sent[frame["encrypted_payload"]])
             pair.heard.append(frame["encrypted_payload"])
             pair.order.append(frame["conversation_seq"])
+            pair.news.set()
 
 
 async def drain(socket: ClientConnection) -> None:
@@ -59,6 +61,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     base, pairs = f"http://127.0.0.1:{job['port']}", []
     tasks: list[asyncio.Task[None]] = []
     sockets: list[ClientConnection] = []
+    run_id = time.time_ns()
     async with httpcore.AsyncConnectionPool(max_connections=job.get("connections", 50)) as pool:
         logins = asyncio.Semaphore(4)
 
@@ -87,15 +90,16 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
 
         async def send(pair: Pair, number: int) -> None:
             payload = f"{PAYLOAD}{number}"
-            body = {"content_type": "text", "encrypted_payload": payload, "client_message_id": str(number)}
+            body = {"content_type": "text", "encrypted_payload": payload, "client_message_id": f"{run_id}-{number}"}
             pair.sent[payload] = time.perf_counter()
             await ask(pool, "POST", f"{base}/conversations/{pair.conversation}/messages", pair.headers, body)
 
         if job["rate"] == 0:  # one after the other
             for number in range(job["messages"]):
-                await send(pairs[number % len(pairs)], number)
-                while len(pairs[number % len(pairs)].heard) <= number // len(pairs):  # noqa: ASYNC110
-                    await asyncio.sleep(0)
+                pair = pairs[number % len(pairs)]
+                pair.news.clear()
+                await send(pair, number)
+                await pair.news.wait()
         else:
             sending: set[asyncio.Task[None]] = set()
             began = time.perf_counter()

@@ -124,5 +124,8 @@ async def _everything(plane: Plane, engine: Engine) -> Done:
     stage.world.clock.restart()
     for wire in plane.wires:
         wire.revision = plane.revisions[wire.name]
+        again = getattr(wire, "reset", None)  # of what a wire keeps beside the store of the spaces
+        if again is not None:
+            await again()
     stage.journal.clear()
     return Done(rooms=len(emptied.rooms), turns=emptied.turns)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.hashee.fixtures import Cast, CastAgent, CastGroup, CastUser
 from app.hashee.identifiers import AGENT, HUMAN, digest, principal
 from app.hashee.ledger import Tx
-from app.hashee.tables import agents, conversations, members, relations, tokens, users
+from app.hashee.tables import agents, conversations, members, metadata, relations, secrets, tokens, users
 
 
 def seed(tx: Tx, cast: Cast, passwords: Mapping[str, str]) -> None:
@@ -29,6 +29,13 @@ def seed(tx: Tx, cast: Cast, passwords: Mapping[str, str]) -> None:
         _conversation(tx, None, "h2h", both, "|".join(both))
     for group in cast.groups:
         _group(tx, group)
+
+
+def clear(tx: Tx) -> None:
+    """Everything but the keys of the service is gone."""
+    for table in reversed(metadata.sorted_tables):
+        if table is not secrets:
+            tx.run(delete(table))
 
 
 def _there(tx: Tx, table: Any, uid: str) -> bool:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from app.engine import Engine, Opened, Stage
 from app.hashee.gateway import AGENT_PATH, HUMAN_PATH, Gateway
+from app.hashee.hub import INVALIDATED
 from app.hashee.limits import Limits
 from app.hashee.profiles import PROFILES, Profile
 
@@ -43,6 +44,7 @@ class HasheeWire:
         self._post: Post | None = None
         self._peers: Peers | None = None
         self._webhooks: Webhooks | None = None
+        self._cast: Cast | None = None
         self.revisions: Sequence[str] = tuple(PROFILES)
         self.gateway = Gateway(
             stage=stage, profile=self._settings.profile, rate=self._settings.frame_rate, post=self._posting
@@ -131,6 +133,7 @@ class HasheeWire:
         async def take(cast: Cast) -> None:
             await _seed(post, cast)
             peers.take(cast)
+            self._cast = cast
 
         await take(await asyncio.to_thread(read_cast, engine.fixtures.folder))
         engine.fixtures.also(read_cast, take)
@@ -139,6 +142,19 @@ class HasheeWire:
         self._webhooks = Webhooks(
             post, Outbound(private=self._settings.webhook_private, timeout=self._settings.webhook_timeout)
         )
+
+    async def reset(self) -> None:
+        """Everything is as the file says, and nobody is connected."""
+        post, cast = self._post, self._cast
+        if post is None or cast is None:
+            return
+        from app.hashee.seeds import clear
+
+        for socket in self.gateway.sockets:
+            socket.finish(INVALIDATED, "reset")
+        await post.ledger.do(clear)
+        post.limits.forget()
+        await _seed(post, cast)
 
     async def watch(self) -> None:
         async with asyncio.TaskGroup() as tasks:

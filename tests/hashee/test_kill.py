@@ -18,7 +18,7 @@ from app.hashee.fixtures import PASSWORD, uid
 from tests.hashee.people import PAYLOAD, agent_token, email, write_cast
 from tests.live import Json
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("HASHEE_KILLS", "20"))
 PER_ROUND = 40
 SENDERS = 8
 

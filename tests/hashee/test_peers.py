@@ -195,6 +195,29 @@ async def test_the_same_script_with_a_seed_gives_the_same_frames(tmp_path: Path)
     assert await once(tmp_path / "one") == await once(tmp_path / "two")
 
 
+async def test_a_reset_of_everything_begins_anew(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data", fixtures=write(tmp_path / "fixtures"), watch=False) as server:
+        person = await me(server)
+        bob = await place(person, "Bob")
+        async with person.listening() as ear:
+            await person.send(bob, payload=sealed("lunch"))
+            await answer(ear, bob)
+            assert (await person.http.post("/_emulator/reset")).status_code == 200
+            assert await ear.closed() == (4410, "reset")
+        assert await person.refused("GET", "/users/me") == (401, "INVALID_TOKEN")
+        again = await me(server)
+        assert await again.call("GET", f"/conversations/{await place(again, 'Bob')}/messages") == []
+
+
+async def test_the_control_plane_of_the_wire_is_guarded_like_the_rest(tmp_path: Path) -> None:
+    fixtures = write(tmp_path / "fixtures")
+    with LiveServer(tmp_path / "data", fixtures=fixtures, watch=False, control={"token": "s3cret"}) as server:
+        person = await me(server)
+        path = f"/_emulator/hashee/users/{person.id}/invalidate"
+        assert (await person.http.post(path)).status_code == 401
+        assert (await person.http.post(path, headers={"authorization": "Bearer s3cret"})).status_code == 200
+
+
 def test_the_python_example_runs(tmp_path: Path) -> None:
     with LiveServer(tmp_path / "data", watch=False) as server:
         command = [sys.executable, str(ROOT / "examples" / "hashee" / "client.py"), server.http, "hello"]
