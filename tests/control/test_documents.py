@@ -1,0 +1,33 @@
+"""docs/control.md and docs/journal.md agree with the program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from app.emulation.journal import KINDS
+from app.main import create_app
+from app.settings import Settings
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+ELSEWHERE = ("/_emulator/health", "/_emulator/schema", "/_emulator/hashee", "/_emulator/malangee")
+
+
+def test_every_endpoint_of_the_control_plane_has_a_row_and_every_row_an_endpoint() -> None:
+    described = create_app(Settings()).openapi()["paths"]
+    there = {
+        (method.upper(), path)
+        for path, methods in described.items()
+        for method in methods
+        if path.startswith("/_emulator/") and not path.startswith(ELSEWHERE)
+    }
+    text = (DOCS / "control.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(GET|POST|PUT|PATCH|DELETE) (/\S+)` \|", text, re.MULTILINE)
+    assert len(rows) == len(set(rows))
+    assert set(rows) == there
+
+
+def test_every_kind_of_entry_has_a_row() -> None:
+    text = (DOCS / "journal.md").read_text(encoding="utf-8")
+    kinds = re.findall(r"^\| `(\w+)` \|", text.partition("| kind |")[2].partition("\n\n")[0], re.MULTILINE)
+    assert tuple(sorted(kinds)) == tuple(sorted(KINDS))
