@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.contract.chldo.probes import AGAIN, FIRST, WHOLE
+from app.contract.chldo.rules.events import HIDDEN
 from app.contract.chldo.words import R1, R3, R4, R6, R7, R9, RETURN_VOICE, V1
 from tests.live import DEMO_KEY
 
@@ -217,6 +218,12 @@ DEFECTS: tuple[Defect, ...] = (
     of("events.tags", edit("on_chat_model_start", set={"tags": ["seq:step:1"]}), revision=R4),
     of("events.runs", edit("on_chat_model_start", set={"parent_ids": [RUN, RUN]}), revision=R4),
     of("events.steps", edit("on_chain_stream", set={"tags": ["graph:step:9"]}, count=1), revision=R4),
+    of(  # the room is entered again, and its first turn is forgotten
+        "events.steps",
+        edit("on_chain_start", AGAIN, when={"voice": 0}, set={"tags": ["graph:step:0", HIDDEN]}, skip=1, count=1),
+        revision=R4,
+    ),
+    of("events.steps", fault("rewrite", when={"stream": 0}, set={"no_save": 0}), revision=R1),
     # -- the reply
     of("tokens.msg", edit("stream", set={"msg": "다른"}, count=1)),
     of("tokens.event", edit("stream", set={"event": "on_llm_stream"}, count=1)),

@@ -152,7 +152,7 @@ def test_a_wrong_key_is_told_as_such_and_not_named(stage: LiveServer, tmp_path: 
     text = outputs(f"{stage.ws}/v3/", "--api-key", key, folder=tmp_path)
     assert "BROKEN wire.accepts" in text
     assert "api_key is not exist" in text
-    assert "the message was refused, so no more turns were tried" in text
+    assert "no turn came of the first message, so no more were tried" in text
     assert_hidden(key, text)
 
 

@@ -92,7 +92,7 @@ class _Probing:
             self._rig.notes.append("nothing that came back is of the chldo wire, so no more was tried")
             return
         if not taken:
-            self._rig.notes.append("the message was refused, so no more turns were tried")
+            self._rig.notes.append("no turn came of the first message, so no more were tried")
         async with asyncio.TaskGroup() as group:
             if self._plan.wants("refusal", "forbidden", "keys", "wire", "ids"):
                 group.create_task(self._refusals())
