@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from app.cli_tapes import add_tape_commands
+from app.ctl import ctl_group
 
 if TYPE_CHECKING:
     import socket
@@ -35,6 +36,7 @@ cli = typer.Typer(
 )
 fixtures_group = typer.Typer(help="Look after fixture files.", no_args_is_help=True)
 cli.add_typer(fixtures_group, name="fixtures")
+cli.add_typer(ctl_group, name="ctl")
 
 
 class LogFormat(StrEnum):

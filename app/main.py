@@ -427,7 +427,6 @@ def create_app(
     app.state.program = program
     access = app.state.access = Access.of(settings)
     program.complete = app.complete
-    app.add_exception_handler(HTTPException, no_such_endpoint)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=[origin.strip() for origin in settings.cors.split(",") if origin.strip()],
@@ -445,6 +444,7 @@ def create_app(
         app.limits.update(wire.limits)
     if settings.control.enabled:
         app.include_router(schema_routes())
+        app.add_exception_handler(HTTPException, no_such_endpoint)
         plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data, access)
         app.router.routes.extend(control_routes(plane))
     if settings.tape is not None:
