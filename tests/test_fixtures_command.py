@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def check(*args: str) -> Result:
 def test_a_folder_without_errors_ends_with_0() -> None:
     done = check(str(shipped("fixtures")))
     assert done.exit_code == 0
-    assert done.stdout.startswith("0 errors, 0 warnings; 4 spaces, ")
+    assert re.fullmatch(r"0 errors, 0 warnings; 4 spaces, \d+ replies, \d+ faults, 3 profiles\n", done.stdout)
 
 
 def test_a_warning_is_told_and_ends_with_0(tmp_path: Path) -> None:
@@ -100,3 +101,23 @@ def test_the_check_loads_no_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_faults_and_profiles_are_checked_and_counted(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, "{}")
+    (folder / "profiles").mkdir()
+    (folder / "faults.yaml").write_text("faults:\n- {fault: hang, when: {frame: END}}\n", encoding="utf-8")
+    (folder / "profiles" / "wet.yaml").write_text("about: 비\nfaults: [{fault: drop}, {fault: swap}]", encoding="utf-8")
+    done = check(str(folder))
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "faults.yaml:2: warning: when.frame: can never strike: hang knows of no frame, "
+        "only of action, key, message, room, turn, user, wire",
+        "0 errors, 1 warnings; 1 spaces, 0 replies, 3 faults, 1 profiles",
+    ]
+    told = json.loads(check(str(folder), "--json").stdout)
+    assert (told["faults"], told["profiles"]) == (3, 1)
+    (folder / "profiles" / "wet.yaml").write_text("faults: [{fault: drop}, {fault: delay}]", encoding="utf-8")
+    done = check(str(folder))
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[0] == "profiles/wet.yaml:1: error: seconds: expected this key, found nothing"

@@ -1,4 +1,4 @@
-"""Loads the fixtures folder: `spaces.yaml`, and `replies/*.yaml` in the order of their names.
+"""Loads the fixtures folder: `spaces.yaml`, `replies/*.yaml` in the order of their names, faults and their profiles.
 
 docs/fixtures.md describes every key; `KEYS` is what it is held to. Reading blocks: call it in a thread.
 """
@@ -15,8 +15,9 @@ from typing import Any
 
 from app.emulation.conditions import TEXT_KEYS, Condition, Exact, text_condition
 from app.emulation.documents import Problem, read_document
-from app.emulation.faults.files import read_faults, read_profiles
-from app.emulation.faults.rules import Profile, Rule
+from app.emulation.faults.files import FILE_KEYS as FAULT_KEYS
+from app.emulation.faults.files import PROFILE_KEYS, read_faults, read_profiles
+from app.emulation.faults.rules import RULE_KEYS, WHEN, Profile, Rule
 from app.emulation.lore import KEYS as LORE_KEYS
 from app.emulation.lore import read_greetings, read_memories, read_scenes
 from app.emulation.replies import (
@@ -59,8 +60,12 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tool_call": ("name", "args"),
     "pace": ("first", "per_second"),
     "error": ("status", "body"),
+    "faults.yaml": FAULT_KEYS,
+    "profile": PROFILE_KEYS,
+    "fault": RULE_KEYS,
+    "fault when": WHEN,
 }
-"""Every key of the fixture files, by the mapping it stands in."""
+"""Every key of the fixture files, by the mapping it stands in; those that each kind of fault takes are in `KINDS`."""
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_WHOLE = 2**63 - 1

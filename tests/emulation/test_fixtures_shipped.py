@@ -241,10 +241,12 @@ def test_the_examples_of_the_documentation_load_and_use_every_key(tmp_path: Path
     examples = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
     for number, example in enumerate(examples):
         folder = tmp_path / str(number)
-        (folder / "replies").mkdir(parents=True)
-        spaces = example.startswith("spaces:")
-        (folder / "spaces.yaml").write_text(example if spaces else ONE_SPACE, encoding="utf-8")
-        (folder / "replies" / "a.yaml").write_text("{}" if spaces else example, encoding="utf-8")
+        (folder / "profiles").mkdir(parents=True)
+        (folder / "replies").mkdir()
+        (folder / "spaces.yaml").write_text(ONE_SPACE, encoding="utf-8")
+        places = {"spaces": "spaces.yaml", "faults": "faults.yaml", "about": "profiles/a.yaml"}
+        place = places.get(example.partition(":")[0], "replies/a.yaml")
+        (folder / place).write_text(example, encoding="utf-8")
         load_fixtures(folder)
     used = {name for example in examples for name in every_key(yaml.safe_load(example))}
     shown_in_words = {"space", "user_id", "model", "filename", "scene_number"}

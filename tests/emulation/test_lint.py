@@ -106,3 +106,45 @@ def test_errors_come_without_warnings(tmp_path: Path) -> None:
 def test_the_shipped_fixtures_say_nothing_in_vain() -> None:
     assert judge(shipped("fixtures")).remarks == ()
     assert load_fixtures(shipped("fixtures")).replies.default != Reply()
+
+
+@pytest.mark.parametrize(
+    ("rule", "key"),
+    [
+        ("{fault: drop, probability: 0}", "probability"),
+        ("{fault: hang, when: {frame: END}}", "when.frame"),
+        ("{fault: voice-failed, when: {frame: voice_ready}}", "when.frame"),
+        ("{fault: refuse, when: {message: 안녕}}", "when.message"),
+        ("{fault: flap, when: {key: k, room: r}}", "when.key"),
+        ("{fault: handshake-delay, seconds: 1, when: {turn: 1}}", "when.turn"),
+        ("{fault: store-full, when: {room: r}}", "when.room"),
+        ("{fault: key-revoked, when: {frame: START}}", "when.frame"),
+    ],
+)
+def test_a_fault_that_can_never_strike_is_named(tmp_path: Path, rule: str, key: str) -> None:
+    judged(tmp_path, {"msg": "x"})
+    (tmp_path / "profiles").mkdir()
+    for file in ("faults.yaml", "profiles/p.yaml"):
+        (tmp_path / file).write_text(f"faults:\n- {{fault: drop}}\n- {rule}\n", encoding="utf-8")
+    remarks = judge(tmp_path).remarks
+    assert [(one.severity, one.file, one.line, one.key) for one in remarks] == [
+        ("warning", file, 3, key) for file in ("faults.yaml", "profiles/p.yaml")
+    ]
+    assert all(one.message.startswith("can never strike: ") for one in remarks)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{fault: close, when: {frame: END, message: x}}",
+        "{fault: no-end, when: {frame: END}}",
+        "{fault: hang, when: {message: ~, frame: {regex: '.*'}}}",
+        "{fault: refuse, when: {wire: chldo, room: r, user: u}}",
+        "{fault: refuse, when: {message: ~}}",
+        "{fault: drop}\n- {fault: drop}",
+    ],
+)
+def test_a_fault_that_may_strike_is_left_alone(tmp_path: Path, rule: str) -> None:
+    judged(tmp_path, {"msg": "x"})
+    (tmp_path / "faults.yaml").write_text(f"faults:\n- {rule}\n", encoding="utf-8")
+    assert judge(tmp_path).remarks == ()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from hashlib import blake2b
+from typing import Any
 
 import pytest
 
 from tests.live import DEMO_KEY, LiveServer, write_fixtures
 from tests.spaces.conftest import empty_database
 from tests.wire.faults.stage import GREETING, REPLIES, Faulty
+from tests.wire.test_gateway import until
 
 __all__ = ["empty_database"]
 
@@ -27,7 +30,9 @@ def faulty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServ
     ]
     fixtures = write_fixtures(folder / "fixtures", replies=REPLIES, space=first, spaces=others)
     voice = {"engine": "tone", "workers": 1}
-    with LiveServer(folder / "data", fixtures=fixtures, voice=voice, v3={"turn_timeout": 5.0}) as live:
+    settings: dict[str, Any] = {"v3": {"turn_timeout": 5.0}, "watch": False}
+    with LiveServer(folder / "data", fixtures=fixtures, voice=voice, **settings) as live:
+        asyncio.run(until(lambda: live.engine.speaker.workers))
         yield live
 
 

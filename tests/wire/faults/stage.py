@@ -83,9 +83,13 @@ class Faulty:
 
     async def quiet(self, tasks: int | None = None) -> None:
         """Returns when no turn runs any more and, where that is given, no more than so many tasks are left."""
-        async with asyncio.timeout(PATIENCE):
-            while self.server.program.running or (tasks is not None and await self.tasks() > tasks):
-                await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self.server.program.running or (tasks is not None and await self.tasks() > tasks):
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            left = [repr(task) for task in asyncio.all_tasks(self.server.loop)]
+            raise AssertionError("\n".join(["still there:", *left])) from None
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[Callable[[float], Awaitable[None]]]:

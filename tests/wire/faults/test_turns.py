@@ -14,7 +14,7 @@ from tests.openai_server import OpenAIServer
 from tests.wire.faults.conftest import POOR_KEY, SPARE_KEY
 from tests.wire.faults.stage import BARE, FLAT, NEWEST, TOKENS, WRAPPED, Faulty, asks, room, said, types, whole
 from tests.wire.faults.test_frames import request
-from tests.wire.test_gateway import saved
+from tests.wire.test_gateway import saved, until
 
 TOKEN = {NEWEST: "stream", WRAPPED: "on_chat_model_stream"}
 BOTH = pytest.mark.parametrize("revision", [NEWEST, WRAPPED])
@@ -109,8 +109,10 @@ async def test_a_model_that_hangs_ends_with_the_time_of_the_turn(
 ) -> None:
     fixtures = write_fixtures(tmp_path / "fixtures", replies=[{"when": {"msg": "세어"}, "tokens": TOKENS}])
     voice = {"engine": "tone", "workers": 1}
-    with LiveServer(tmp_path / "data", fixtures=fixtures, voice=voice, v3={"turn_timeout": 0.5}) as server:
+    settings: dict[str, Any] = {"v3": {"turn_timeout": 0.5}, "watch": False}
+    with LiveServer(tmp_path / "data", fixtures=fixtures, voice=voice, **settings) as server:
         faulty = Faulty(server)
+        await until(lambda: server.engine.speaker.workers)
         before = await faulty.tasks()
         await faulty.add({"fault": "hang", "when": {"room": name}, "after_tokens": 2})
         async with room(server, name, revision) as peer, room(server, f"{name}x", revision) as other:
