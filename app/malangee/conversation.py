@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from app.emulation.exchanges import Exchange
 from app.emulation.lines import Line
@@ -51,7 +51,9 @@ from app.malangee.requests import (
     Update,
     parse,
 )
+from app.malangee.scribe import Scribe
 from app.malangee.script import DEFAULT_VOICE, Script
+from app.malangee.turn import Mind, Turn
 from app.voice.endpoint import Ended
 from app.voice.failures import VoiceFailure
 from app.voice.listening import Utterance
@@ -61,50 +63,12 @@ log = logging.getLogger("app.malangee")
 MOST_TURNS = 16
 """Turns of the user that may wait to be answered."""
 
-EARLY = 0.5
-"""Seconds of quiet after which an utterance is transcribed in advance; thrown away if the user goes on."""
-
 RECONNECT = 0.1
 """Seconds that a change of voice takes in the backend's dialect."""
 
 BROKEN = "Internal server error"
 BUSY = "too many turns are waiting"
 NOTHING_HEARD = "nothing has been heard since the last turn"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn of the user that waits. `utterance` or `text`; neither: the AI is to speak. `answered`: whether it is to
-    be answered; `began`: how often the user had begun to speak when it ended.
-    """
-
-    action: str
-    utterance: Utterance | None = None
-    text: str | None = None
-    answered: bool = True
-    began: int = 0
-
-
-class Mind(Protocol):
-    """What is said on one kind of socket."""
-
-    transcripts: tuple[str, ...]
-
-    def opening(self) -> str | None:
-        """What the AI says first, if it speaks first; may be asked again."""
-        ...
-
-    async def hear(self, text: str, exchange: Exchange) -> bool:
-        """Takes in what the user said; whether that ended it, and nothing is to be said."""
-        ...
-
-    def answer(self, text: str | None, exchange: Exchange) -> AsyncGenerator[str, None]:
-        """The sentences of the answer to the last thing said, or what the AI says on its own."""
-        ...
-
-    async def close(self, record: Record, ended: float) -> None:
-        """Keeps what it came to."""
-        ...
 
 
 class Conversation:
@@ -143,9 +107,14 @@ class Conversation:
         self._saying = Saying()
         self._answering: Exchange | None = None
         self._begins = 0
-        self._heard = 0
-        self._early: asyncio.Task[str] | None = None
-        self._early_end = -1.0
+        self._scribe = Scribe(
+            parts.transcriber,
+            mind.transcripts,
+            language="en",
+            seconds=parts.settings.transcription_timeout,
+            note=line.note,
+        )
+        self._taker: asyncio.Task[None] | None = None
         self._unsent: str | None = None
         self._over = False
         self.completed = False
@@ -163,17 +132,24 @@ class Conversation:
 
     async def run(self) -> None:
         """From the first frame to the last. OSError if the socket goes away."""
-        await self._send(Ready())
-        turns = asyncio.create_task(self._take_turns(), name="malangee-turns")
         try:
+            await self._send(Ready())
+            self._taker = asyncio.create_task(self._take_turns(), name="malangee-turns")
             await self._listen()
         finally:
-            turns.cancel()
-            await asyncio.gather(turns, return_exceptions=True)
-            await self._forget_early()
+            await self._stop("closed")
+            await self._scribe.close()
             await self._ear.close()
             if not self._over:
                 await self._keep()
+
+    async def _stop(self, why: str) -> None:
+        """No more turns are taken, and the AI falls silent."""
+        if self._taker is not None:
+            self._taker.cancel()
+        await self._hush(why)
+        if self._taker is not None:
+            await asyncio.gather(self._taker, return_exceptions=True)
 
     async def tell(self, frame: Frame, exchange: Exchange | None) -> None:
         """Sends a frame that the mind has to say."""
@@ -245,7 +221,7 @@ class Conversation:
         return False
 
     async def _leave(self) -> bool:
-        await self._hush("disconnect")
+        await self._stop("disconnect")
         self._over = True
         ended = self._clock.time()
         if self._dialect.closes:
@@ -297,7 +273,7 @@ class Conversation:
                 self._line.note({"what": "speech.started", "audio_start_ms": round(point.at * 1000)})
                 for frame in (SpeechStarted(), *cut):
                     await self._send(frame)
-        self._look_ahead()
+        self._scribe.look_ahead(self._ear)
 
     async def _stopped(self, ended: Ended, utterance: Utterance, action: str) -> None:
         told = {"audio_start_ms": round(ended.began * 1000), "audio_end_ms": round(ended.ended * 1000)}
@@ -352,48 +328,6 @@ class Conversation:
             await self._hush("session.update")
             await self._put(Turn("session.update", began=self._begins))
 
-    # -- transcribing --------------------------------------------------------------------------------------------------
-
-    def _look_ahead(self) -> None:
-        """Transcribes what was said so far once the user pauses, so that it is there when the pause is long enough."""
-        pause = self._ear.pause
-        if self._parts.transcriber is None or pause is None:
-            return
-        utterance, quiet = pause
-        if self._early is not None and utterance.ended != self._early_end:
-            self._early.cancel()
-            self._early = None
-        if self._early is None and quiet >= EARLY and self._ear.hearing.silence > EARLY:
-            self._early_end = utterance.ended
-            self._early = asyncio.create_task(self._transcribe(utterance), name="malangee-early")
-
-    async def _forget_early(self) -> None:
-        early, self._early = self._early, None
-        if early is not None:
-            early.cancel()
-            await asyncio.gather(early, return_exceptions=True)
-
-    async def _transcript(self, utterance: Utterance) -> str:
-        if self._early is not None and utterance.ended == self._early_end:
-            early, self._early = self._early, None
-            return await early
-        return await self._transcribe(utterance)
-
-    async def _transcribe(self, utterance: Utterance) -> str:
-        transcriber = self._parts.transcriber
-        if transcriber is None:
-            scripted = self._mind.transcripts
-            self._heard += 1
-            return scripted[(self._heard - 1) % len(scripted)] if scripted else ""
-        try:
-            async with asyncio.timeout(self._parts.settings.transcription_timeout):
-                return await transcriber.transcribe(utterance.pcm, "en")
-        except (VoiceFailure, TimeoutError) as failure:
-            why = str(failure) or "it took too long"
-            log.warning("an utterance is not transcribed: %s", why)
-            self._line.note({"what": "not transcribed", "why": why})
-            return ""
-
     # -- turns ---------------------------------------------------------------------------------------------------------
 
     async def _take_turns(self) -> None:
@@ -420,7 +354,7 @@ class Conversation:
             return
         text = turn.text
         if turn.utterance is not None:
-            text = await self._transcript(turn.utterance)
+            text = await self._scribe.transcript(turn.utterance)
         exchange = self._line.exchange(action=turn.action, message=text)
         if turn.utterance is not None:
             now = self._clock.time()

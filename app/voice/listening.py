@@ -179,14 +179,14 @@ class Ear:
         self._points.threshold, self._points.silence = hearing.threshold, hearing.silence
 
     @property
-    def pause(self) -> tuple[Utterance, float] | None:
-        """The utterance under way as far as it has come, and for how many seconds nothing has been said since."""
-        began, last = self._points.began, self._points.last
-        if began is None:
-            return None
-        heard = self._points.heard
-        pcm = self._slice(began - self._hearing.prefix, min(last + TAIL, heard))
-        return Utterance(pcm, began, last), heard - last
+    def quiet(self) -> tuple[float, float]:
+        """Where speech was last heard, and for how many seconds there has been none since."""
+        return self._points.last, self._points.heard - self._points.last
+
+    def so_far(self) -> Utterance:
+        """The utterance under way, as if it had ended where speech was last heard."""
+        began, last = self._points.began or 0.0, self._points.last
+        return Utterance(self._slice(began - self._hearing.prefix, min(last + TAIL, self._points.heard)), began, last)
 
     async def feed(self, pcm: bytes) -> list[Began | tuple[Ended, Utterance]]:
         """What the next piece of the sound brings, in order. Raises `VoiceFailure`."""

@@ -93,3 +93,10 @@ async def test_a_spoken_turn_keeps_the_rules(quick: LiveServer, spoken: Callable
     verdicts = {rule.id: judge(rule, gather([tape(*caller.frames)], "guide", {})) for rule in rules}
     assert [name for name, verdict in verdicts.items() if verdict.outcome == "failed"] == []
     assert verdicts["order.interruption"].outcome == verdicts["order.transcript"].outcome == "passed"
+
+
+def test_every_rule_is_documented() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "malangee.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        held = "both" if rule.until == "~" else rule.since
+        assert f"| `{rule.id}` | {held} | {rule.says} |" in page
