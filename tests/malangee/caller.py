@@ -145,7 +145,16 @@ async def call(server: LiveServer, path: str, **options: Any) -> AsyncIterator[C
             await reading
 
 
+def journal(server: LiveServer, query: Query) -> list[Json]:
+    """Entries of the journal, read in the server's own loop."""
+
+    async def find() -> list[Json]:
+        return [entry.plain() for entry in server.program.stage.journal.find(query)]
+
+    return asyncio.run_coroutine_threadsafe(find(), server.loop).result(PATIENCE)
+
+
 def notes(server: LiveServer, what: str, room: str | None = None) -> list[Json]:
     """What the wire wrote into the journal."""
-    found = server.program.stage.journal.find(Query(kind=frozenset(("note",)), room=room))
-    return [entry.plain() for entry in found if entry.plain().get("what") == what]
+    found = journal(server, Query(kind=frozenset(("note",)), room=room))
+    return [entry for entry in found if entry.get("what") == what]
