@@ -121,3 +121,11 @@ def test_faults_and_profiles_are_checked_and_counted(tmp_path: Path) -> None:
     done = check(str(folder))
     assert done.exit_code == 1
     assert done.stdout.splitlines()[0] == "profiles/wet.yaml:1: error: seconds: expected this key, found nothing"
+
+
+def test_the_file_of_a_wire_is_checked_too(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, SHADOWED)
+    (folder / "hashee.yaml").write_text("users:\n  - {email: nobody}\n", encoding="utf-8")
+    done = check(str(folder))
+    assert done.exit_code == 1
+    assert done.stdout.startswith("hashee.yaml:2: error: email: expected an email address")

@@ -98,13 +98,13 @@ class Tx:
         """Executes a statement."""
         return self.connection.execute(statement, values)
 
-    def one(self, statement: Any) -> Any:
+    def one(self, statement: Any, values: Any = None) -> Any:
         """The first row, or None."""
-        return self.connection.execute(statement).first()
+        return self.connection.execute(statement, values).first()
 
-    def value(self, statement: Any) -> Any:
+    def value(self, statement: Any, values: Any = None) -> Any:
         """The first column of the first row, or None."""
-        return self.connection.scalar(statement)
+        return self.connection.scalar(statement, values)
 
 
 Command = Callable[[Tx], T]

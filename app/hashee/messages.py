@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 
 from app.hashee.access import Credential
 from app.hashee.frames import (
@@ -39,6 +39,53 @@ CONTENT_TYPES = ("text", "image", "video", "audio", "file", "link", "contact_car
 
 MOST_EMOJI = 20
 """Different emoji of one message."""
+
+
+_KNOWN = select(messages.c.id, messages.c.seq, messages.c.created_at, messages.c.conversation_id).where(
+    messages.c.sender == bindparam("by"), messages.c.client_id == bindparam("client")
+)
+_NEXT = (
+    update(conversations)
+    .where(conversations.c.id == bindparam("conversation"))
+    .values(last_seq=conversations.c.last_seq + 1)
+    .returning(conversations.c.last_seq)
+)
+_ADD = insert(messages)
+_DELIVERED = select(members.c.delivered_seq).where(
+    members.c.conversation_id == bindparam("conversation"),
+    members.c.principal == bindparam("who"),
+    members.c.left_at.is_(None),
+)
+_DELIVER = (
+    update(members)
+    .where(members.c.conversation_id == bindparam("conversation"), members.c.principal == bindparam("who"))
+    .values(delivered_seq=bindparam("seq"))
+)
+
+
+def _reached(column: Any) -> Any:
+    """Messages of others that nobody else but `who` has got so far, newest first."""
+    before = exists().where(
+        members.c.conversation_id == bindparam("conversation"),
+        members.c.principal != bindparam("who"),
+        members.c.principal != messages.c.sender,
+        column >= messages.c.seq,
+    )
+    return (
+        select(messages.c.id, messages.c.seq, messages.c.sender)
+        .where(
+            messages.c.conversation_id == bindparam("conversation"),
+            messages.c.seq > bindparam("after"),
+            messages.c.seq <= bindparam("to"),
+            messages.c.sender != bindparam("who"),
+            ~before,
+        )
+        .order_by(messages.c.seq.desc())
+        .limit(STATUS_LIMIT)
+    )
+
+
+_REACHED = {"delivered": _reached(members.c.delivered_seq), "read": _reached(members.c.read_seq)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +123,7 @@ def send_as_agent(tx: Tx, credential: Credential, agent_id: str, conversation_id
 def send(tx: Tx, who: Actor, conversation_id: str, out: Outgoing) -> Sent:
     """Keeps a message and tells everybody; the same `client_message_id` again changes nothing."""
     if out.client_message_id is not None:
-        known = tx.one(
-            select(messages.c.id, messages.c.seq, messages.c.created_at, messages.c.conversation_id).where(
-                messages.c.sender == who.principal, messages.c.client_id == out.client_message_id
-            )
-        )
+        known = tx.one(_KNOWN, {"by": who.principal, "client": out.client_message_id})
         if known is not None:
             if known.conversation_id != conversation_id:
                 raise Refused("ALREADY_EXISTS", "The client_message_id belongs to another conversation")
@@ -89,31 +132,24 @@ def send(tx: Tx, who: Actor, conversation_id: str, out: Outgoing) -> Sent:
     found = speaking(tx, who, conversation_id)
     if out.quote_id is not None:
         message(tx, who, out.quote_id)
-    seq = int(
-        tx.value(
-            update(conversations)
-            .where(conversations.c.id == conversation_id)
-            .values(last_seq=conversations.c.last_seq + 1)
-            .returning(conversations.c.last_seq)
-        )
-    )
+    seq = int(tx.value(_NEXT, {"conversation": conversation_id}))
     message_id = tx.ids.branch("message", conversation_id, seq).uuid4()
-    tx.run(
-        insert(messages).values(
-            id=message_id,
-            conversation_id=conversation_id,
-            seq=seq,
-            sender=who.principal,
-            content_type=out.content_type,
-            payload=out.encrypted_payload,
-            quote_id=out.quote_id,
-            client_id=out.client_message_id,
-            extra=orjson.dumps(out.extra).decode(),
-            created_at=tx.now,
-        )
-    )
-    hidden = members.c.conversation_id == conversation_id, members.c.hidden
-    tx.run(update(members).where(*hidden).values(hidden=False))
+    row = {
+        "id": message_id,
+        "conversation_id": conversation_id,
+        "seq": seq,
+        "sender": who.principal,
+        "content_type": out.content_type,
+        "payload": out.encrypted_payload,
+        "quote_id": out.quote_id,
+        "client_id": out.client_message_id,
+        "extra": orjson.dumps(out.extra).decode(),
+        "created_at": tx.now,
+    }
+    tx.run(_ADD, row)
+    if found.hidden:
+        hidden = members.c.conversation_id == conversation_id, members.c.hidden
+        tx.run(update(members).where(*hidden).values(hidden=False))
     sent = Sent(message_id, seq, tx.now)
     _announce(tx, who, found, out, sent)
     return sent
@@ -300,35 +336,18 @@ def delivered(tx: Tx, marks: Sequence[tuple[str, str, int]]) -> None:
 
 
 def _delivered(tx: Tx, conversation_id: str, who: str, seq: int) -> None:
-    at = members.c.conversation_id == conversation_id, members.c.principal == who
-    was = tx.value(select(members.c.delivered_seq).where(*at, members.c.left_at.is_(None)))
+    at = {"conversation": conversation_id, "who": who}
+    was = tx.value(_DELIVERED, at)
     if was is None or seq <= was:
         return
-    tx.run(update(members).where(*at).values(delivered_seq=seq))
+    tx.run(_DELIVER, {**at, "seq": seq})
     _state(tx, conversation_id, who, was, seq, "delivered")
 
 
 def _state(tx: Tx, conversation_id: str, who: str, after: int, to: int, status: str) -> None:
     """Tells the senders whose messages reached that state now, by the first of the others."""
-    column = members.c.read_seq if status == "read" else members.c.delivered_seq
-    before = exists().where(
-        members.c.conversation_id == conversation_id,
-        members.c.principal != who,
-        members.c.principal != messages.c.sender,
-        column >= messages.c.seq,
-    )
-    rows = tx.run(
-        select(messages.c.id, messages.c.seq, messages.c.sender)
-        .where(
-            messages.c.conversation_id == conversation_id,
-            messages.c.seq > after,
-            messages.c.seq <= to,
-            messages.c.sender != who,
-            ~before,
-        )
-        .order_by(messages.c.seq.desc())
-        .limit(STATUS_LIMIT)
-    ).fetchall()
+    at = {"conversation": conversation_id, "who": who, "after": after, "to": to}
+    rows = tx.run(_REACHED[status], at).fetchall()
     for row in reversed(rows):
         tx.tell(MessageStatusUpdated(row.id, conversation_id, status, row.seq), row.sender)
 

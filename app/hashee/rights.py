@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from app.hashee.access import AgentCredential, Credential, HumanCredential, same
 from app.hashee.identifiers import AGENT, HUMAN, principal, uid_of
@@ -34,9 +34,42 @@ class Actor:
         return self.kind == HUMAN
 
 
-_HUMAN = select(users.c.display_name, sessions.c.lapsed_at).join(sessions, sessions.c.user_id == users.c.id)
-_AGENT = select(tokens.c.digest, agents.c.id, agents.c.display_name, agents.c.governance).join(
-    agents, agents.c.id == tokens.c.agent_id
+# Made once: building a statement costs more than SQLite takes to run it.
+_HUMAN = (
+    select(users.c.display_name, sessions.c.lapsed_at)
+    .join(sessions, sessions.c.user_id == users.c.id)
+    .where(
+        sessions.c.id == bindparam("session"),
+        users.c.id == bindparam("user"),
+        sessions.c.ended_at.is_(None),
+        users.c.deleted_at.is_(None),
+    )
+)
+_AGENT = (
+    select(tokens.c.digest, agents.c.id, agents.c.display_name, agents.c.governance)
+    .join(agents, agents.c.id == tokens.c.agent_id)
+    .where(tokens.c.digest == bindparam("token"), tokens.c.revoked_at.is_(None))
+)
+_LOCK = select(conversations.c.id).where(conversations.c.id == bindparam("conversation")).with_for_update()
+_PLACE = (
+    select(
+        conversations.c.kind,
+        conversations.c.last_seq,
+        members.c.principal,
+        members.c.role,
+        members.c.joined_seq,
+        members.c.hidden,
+    )
+    .join(members, members.c.conversation_id == conversations.c.id)
+    .where(conversations.c.id == bindparam("conversation"), members.c.left_at.is_(None))
+)
+_RELATION = (
+    select(relations.c.status, agents.c.governance)
+    .join(agents, agents.c.id == relations.c.agent_id)
+    .where(relations.c.conversation_id == bindparam("conversation"))
+)
+_BLOCKED = select(contacts.c.user_id).where(
+    contacts.c.user_id == bindparam("other"), contacts.c.contact_id == bindparam("me"), contacts.c.blocked
 )
 
 
@@ -50,15 +83,9 @@ def actor(tx: Tx, credential: Credential) -> Actor:
 def human(tx: Tx, credential: Credential) -> Actor:
     """As `actor`, for people only."""
     if not isinstance(credential, HumanCredential):
+        agent(tx, credential)  # a token that is not valid is told so first
         raise Refused("FORBIDDEN", "Only people may do this")
-    row = tx.one(
-        _HUMAN.where(
-            sessions.c.id == credential.session,
-            users.c.id == credential.user_id,
-            sessions.c.ended_at.is_(None),
-            users.c.deleted_at.is_(None),
-        )
-    )
+    row = tx.one(_HUMAN, {"session": credential.session, "user": credential.user_id})
     if row is None:
         raise Refused("INVALID_TOKEN", "The session is over")
     if credential.issued < row.lapsed_at or credential.expires <= tx.now:
@@ -69,8 +96,9 @@ def human(tx: Tx, credential: Credential) -> Actor:
 def agent(tx: Tx, credential: Credential, agent_id: str | None = None) -> Actor:
     """As `actor`, for agents only, and for that one only."""
     if not isinstance(credential, AgentCredential):
+        human(tx, credential)
         raise Refused("FORBIDDEN", "Only the agent itself may do this")
-    row = tx.one(_AGENT.where(tokens.c.digest == credential.digest, tokens.c.revoked_at.is_(None)))
+    row = tx.one(_AGENT, {"token": credential.digest})
     if row is None or not same(row.digest, credential.digest):
         raise Refused("INVALID_TOKEN")
     if agent_id is not None and row.id != agent_id:
@@ -91,6 +119,8 @@ class Place:
     last_seq: int
     everyone: tuple[str, ...]
     me: str
+    hidden: bool = False
+    """Whether somebody has hidden it."""
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -103,34 +133,25 @@ def place(
     """The conversation, for one who takes part in it; with `lock` nobody else changes it in this transaction. Raises
     `Refused`, the same for one that does not exist.
     """
-    if lock:
-        tx.one(select(conversations.c.id).where(conversations.c.id == conversation_id).with_for_update())
-    rows = tx.run(
-        select(
-            conversations.c.kind, conversations.c.last_seq, members.c.principal, members.c.role, members.c.joined_seq
-        )
-        .join(members, members.c.conversation_id == conversations.c.id)
-        .where(conversations.c.id == conversation_id, members.c.left_at.is_(None))
-    ).fetchall()
+    if lock and tx.connection.dialect.name != "sqlite":
+        tx.one(_LOCK, {"conversation": conversation_id})
+    rows = tx.run(_PLACE, {"conversation": conversation_id}).fetchall()
     mine = next((row for row in rows if row.principal == who.principal), None)
     if mine is None:
         raise Refused(code)
     everyone = tuple(row.principal for row in rows)
-    return Place(conversation_id, mine.kind, mine.role, mine.joined_seq, mine.last_seq, everyone, who.principal)
+    hidden = any(row.hidden for row in rows)
+    return Place(conversation_id, mine.kind, mine.role, mine.joined_seq, mine.last_seq, everyone, who.principal, hidden)
 
 
 def speaking(tx: Tx, who: Actor, conversation_id: str) -> Place:
     """As `place`, for one who wants to say something there: the relation of an h2a has to be active."""
     found = place(tx, who, conversation_id, lock=True)
     check_relation(tx, found)
-    if found.kind == "h2h":
-        by = [uid_of(name) for name in found.others]
-        if tx.one(
-            select(contacts.c.user_id).where(
-                contacts.c.user_id.in_(by), contacts.c.contact_id == who.id, contacts.c.blocked
-            )
-        ):
-            raise Refused("FORBIDDEN", "The other user does not take messages from you")
+    if found.kind == "h2h" and any(
+        tx.one(_BLOCKED, {"other": uid_of(name), "me": who.id}) is not None for name in found.others
+    ):
+        raise Refused("FORBIDDEN", "The other user does not take messages from you")
     return found
 
 
@@ -138,11 +159,7 @@ def check_relation(tx: Tx, found: Place) -> None:
     """Raises `Refused` where the relation behind an h2a conversation is not active, or its agent is not."""
     if found.kind != "h2a":
         return
-    row = tx.one(
-        select(relations.c.status, agents.c.governance)
-        .join(agents, agents.c.id == relations.c.agent_id)
-        .where(relations.c.conversation_id == found.id)
-    )
+    row = tx.one(_RELATION, {"conversation": found.id})
     if row is None or row.status == "terminated":
         raise Refused("RELATION_TERMINATED")
     if row.status == "suspended":

@@ -326,10 +326,15 @@ async def test_a_name_that_is_rebound_leads_to_the_judged_address_or_nowhere() -
 
 
 async def test_a_webhook_that_says_too_much_or_nothing_is_bounded() -> None:
+    ended = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1000)
-        await reader.read()
-        writer.close()
+        try:
+            while await reader.read(1000):
+                pass
+        finally:
+            writer.close()
+            ended.set()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     outbound = Outbound(private=True, timeout=0.2)
@@ -338,7 +343,10 @@ async def test_a_webhook_that_says_too_much_or_nothing_is_bounded() -> None:
             await outbound.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
     finally:
         await outbound.close()
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
         server.close()
+        await server.wait_closed()
 
 
 async def test_a_refused_target_stops_the_change(town: Town) -> None:
