@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -149,7 +150,12 @@ async def test_a_shipped_profile_makes_trouble_and_turns_come_through(tmp_path: 
     space: Json = {"credit": 10**9, "credit_per_turn": 1}
     fixtures = write_fixtures(tmp_path / "fixtures", replies=REPLIES, space=space)
     (fixtures / "profiles").symlink_to(shipped("fixtures") / "profiles")
-    settings: Json = {"v3": {"turn_timeout": 1.0}, "voice": {"engine": "tone", "workers": 1}, "seed": 5, "watch": False}
+    settings: dict[str, Any] = {
+        "v3": {"turn_timeout": 1.0},
+        "voice": {"engine": "tone", "workers": 1},
+        "seed": 5,
+        "watch": False,
+    }
     with LiveServer(tmp_path / "data", fixtures=fixtures, profile=profile, **settings) as server:
         faulty = Faulty(server)
         await until(lambda: server.engine.speaker.workers)
