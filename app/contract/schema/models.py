@@ -62,11 +62,8 @@ def _head(edition: Edition, parts: Iterable[str]) -> str:
         names.insert(1, "BeforeValidator")
     if any("AfterValidator" in part for part in parts):
         names.insert(0, "AfterValidator")
-    mixed = any(
-        key.name[:1].islower() and key.name != key.name.lower() for m in edition.messages for key in m.record.keys
-    )
     lines += [
-        f"# ruff: noqa: E501{', N815' if mixed else ''}",
+        "# ruff: noqa: E501",
         "",
         "from typing import Annotated, Any, Literal, get_args, get_origin",
         "",
