@@ -41,7 +41,8 @@ async def read_body(request: Request, read: Callable[[Item], T]) -> T:
 
 
 def _line(problem: Problem) -> str:
-    return f"{'body' if problem.key == 'file' else problem.key}: {problem.message}"
+    place = {"file": "body", "": '""'}.get(problem.key, problem.key)
+    return f"{place}: {problem.message}"
 
 
 def body_of(schema: dict[str, Any], example: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.control.bodies import body_of, read_body
 from app.control.plane import Plane, Removed, router
 from app.control.refusals import Refused
-from app.emulation.faults.kinds import KINDS
+from app.emulation.faults.kinds import KINDS, MOST
 from app.emulation.faults.live import PROFILE, Faults, LiveRule, TooManyFaults
 from app.emulation.faults.rules import WHEN, Rule, read_rule, read_rules
 from app.emulation.report import Item
@@ -101,14 +101,15 @@ _RULE: dict[str, Any] = {
         "when": {
             "type": "object",
             "properties": {
-                name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} if name == "turn" else _CONDITION
-                for name in WHEN
+                **dict.fromkeys(WHEN, _CONDITION),
+                "turn": {"type": "integer", "minimum": 1, "maximum": MOST},
+                "message": {"anyOf": [_CONDITION, {"type": "null"}]},
             },
             "additionalProperties": False,
         },
         "probability": {"type": "number", "minimum": 0, "maximum": 1},
-        "count": {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, "description": "Strikes in a room."},
-        "skip": {"type": "integer", "minimum": 0, "maximum": 1_000_000_000, "description": "Occasions let pass first."},
+        "count": {"type": "integer", "minimum": 1, "maximum": MOST, "description": "Strikes in a room."},
+        "skip": {"type": "integer", "minimum": 0, "maximum": MOST, "description": "Occasions let pass first."},
     },
 }
 _SEVERAL = {
