@@ -62,7 +62,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     tasks: list[asyncio.Task[None]] = []
     sockets: list[ClientConnection] = []
     run_id = time.time_ns()
-    async with httpcore.AsyncConnectionPool(max_connections=job.get("connections", 50)) as pool:
+    async with httpcore.AsyncConnectionPool(max_connections=job.get("connections", 50), keepalive_expiry=2) as pool:
         logins = asyncio.Semaphore(4)
 
         async def log_in(number: int) -> str:
