@@ -137,6 +137,15 @@ class Program:
                 boot.cancel()  # a start that still waits for something (a database, say) is given up
             await asyncio.wait({boot, *watches}, timeout=STOP_TIMEOUT)
 
+    def _break(self, engine: Engine) -> None:
+        """Puts the faults of the files and the settings in force. Last: they strike what is served, not the start."""
+        faults = self.stage.faults
+        engine.fixtures.take_faults(engine.fixtures.current)
+        for profile in profiles_of(self.settings):
+            if profile not in faults.profiles:
+                raise SettingsError(f"profile: no {profile!r}; known: {', '.join(faults.profiles) or 'none'}")
+            faults.use(profile)
+
     def _watch_ended(self, watch: asyncio.Task[None]) -> None:
         if not watch.cancelled() and (error := watch.exception()) is not None:
             self._fatal(f"sockets are no longer watched: {error!r}")
@@ -151,6 +160,7 @@ class Program:
                 for wire in self.wires:
                     await wire.open(engine)
                 await self.complete()
+                self._break(engine)
                 self._ready()
                 opened.set_result(engine)
                 log.info("ready after %.2f s", machine.monotonic() - began)
@@ -273,11 +283,6 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await check(fixtures)
     live = LiveFixtures(folder, strict=settings.strict, book=book, faults=stage.faults, accept=accept, wires=WIRE_FILES)
     live.current = fixtures
-    live.take_faults(fixtures)
-    for profile in profiles_of(settings):
-        if profile not in stage.faults.profiles:
-            raise SettingsError(f"profile: no {profile!r}; known: {', '.join(stage.faults.profiles) or 'none'}")
-        stage.faults.use(profile)
     background = [asyncio.create_task(_sweep(library, uploads, clock), name="sweep")]
     if settings.watch:
         watch = FixtureWatch(folder, seen=seen, clock=machine, changed=live.reload, files=tuple(WIRE_FILES))
