@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from app.control.plane import Body, Plane, router
 from app.control.refusals import Refused
+from app.emulation.faults.kinds import Place
 from app.emulation.faults.live import TooManyFaults
 from app.engine import Engine
 
@@ -44,15 +45,20 @@ def reset_routes(plane: Plane) -> APIRouter:
         asked = scope or Scope(space=None, room=None, wire=None)
         engine = await plane.engine()
         async with plane.changing:
-            if asked.room is not None:
-                return await _room(plane, engine, asked.room, asked)
-            if asked.space is not None:
-                return await _space(plane, engine, asked.space, asked)
-            if asked.wire is not None:
-                return _wire(plane, asked.wire)
-            return await _everything(plane, engine)
+            with plane.stage.faults.sparing(Place.STORE):
+                return await _reset(plane, engine, asked)
 
     return routes
+
+
+async def _reset(plane: Plane, engine: Engine, asked: Scope) -> Done:
+    if asked.room is not None:
+        return await _room(plane, engine, asked.room, asked)
+    if asked.space is not None:
+        return await _space(plane, engine, asked.space, asked)
+    if asked.wire is not None:
+        return _wire(plane, asked.wire)
+    return await _everything(plane, engine)
 
 
 async def _room(plane: Plane, engine: Engine, room: str, asked: Scope) -> Done:

@@ -22,6 +22,7 @@ from app.emulation.documents import LARGEST_FILE
 from app.emulation.faults.files import FILE as FAULTS
 from app.emulation.faults.files import FOLDER as PROFILES
 from app.emulation.faults.files import profile_files
+from app.emulation.faults.kinds import Place
 from app.emulation.faults.live import Faults
 from app.emulation.fixtures import FixtureError, Fixtures, WireFiles, is_reply_file, load_fixtures
 from app.emulation.replies import LiveBook
@@ -185,11 +186,12 @@ class LiveFixtures:
                 log.error("  %s", line)
             return False
         try:
-            await self._accept(fixtures)
-            for hear in self.heard:
-                await hear(fixtures)
-            for take, found in more:
-                await take(found)
+            with self._faults.sparing(Place.STORE):  # or a rule could keep itself from being taken out
+                await self._accept(fixtures)
+                for hear in self.heard:
+                    await hear(fixtures)
+                for take, found in more:
+                    await take(found)
         except NotAccepted as error:
             self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay: %s", error)

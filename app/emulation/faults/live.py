@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from app.emulation.determinism import Ids
@@ -118,6 +119,7 @@ class Faults:
     def __init__(self) -> None:
         self._rules: dict[str, LiveRule] = {}
         self._places: dict[Place, tuple[LiveRule, ...]] = {}
+        self._spared: list[Place] = []
         self._made = 0
         self.profiles: Mapping[str, Profile] = {}
         self.changed: list[Callable[[], None]] = []
@@ -135,7 +137,16 @@ class Faults:
 
     def at(self, place: Place) -> tuple[LiveRule, ...]:
         """The rules that strike at a place."""
-        return self._places.get(place, ())
+        return () if place in self._spared else self._places.get(place, ())
+
+    @contextmanager
+    def sparing(self, place: Place) -> Iterator[None]:
+        """Nothing strikes at a place meanwhile: whoever runs the server has something to do there."""
+        self._spared.append(place)
+        try:
+            yield
+        finally:
+            self._spared.remove(place)
 
     def strike(self, place: Place, occasion: Occasion, dice: Ids) -> tuple[LiveRule, ...]:
         """The rules that strike at this occasion, in their order."""
