@@ -67,6 +67,7 @@ class Profile(BaseModel):
     """A named set of rules in the fixtures."""
 
     name: str = Field(examples=["flaky-mobile"])
+    about: str = Field(description="What it is for, in words; empty where its file does not say.")
     rules: int = Field(examples=[4])
     in_force: bool
 
@@ -195,7 +196,7 @@ def fault_routes(plane: Plane) -> APIRouter:
     async def profiles() -> Profiles:
         return Profiles(
             profiles=[
-                Profile(name=name, rules=len(rules), in_force=bool(_of(faults, name)))
+                Profile(name=name, about=rules.about, rules=len(rules), in_force=bool(_of(faults, name)))
                 for name, rules in faults.profiles.items()
             ]
         )

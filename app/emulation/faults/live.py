@@ -162,7 +162,7 @@ class Faults:
     def add(self, rules: Iterable[Rule], *, source: str | None = None) -> list[LiveRule]:
         """Puts rules in force, all or none. Raises `TooManyFaults`."""
         new = [rule if source is None else replace(rule, source=source) for rule in rules]
-        beside = sum(not _is_of(live, FIXTURES) for live in self._rules.values())
+        beside = sum(not _is_of(live.rule.source, FIXTURES) for live in self._rules.values())
         if beside + len(new) > MOST_RULES:
             raise TooManyFaults(f"at most {MOST_RULES} faults can be in force at once, beside those of the fixtures")
         added = [self._live(rule) for rule in new]
@@ -184,7 +184,7 @@ class Faults:
         kept: dict[str, LiveRule] = {}
         old: dict[str, list[LiveRule]] = {}
         for live in self._rules.values():
-            if _is_of(live, origin):
+            if _is_of(live.rule.source, origin):
                 old.setdefault(repr(live.rule.plain()), []).append(live)
             else:
                 kept[live.id] = live
@@ -210,7 +210,7 @@ class Faults:
         rules = self.profiles[profile]
         origin = PROFILE + profile
         before = dict(self._rules)
-        self._rules = {live.id: live for live in before.values() if not _is_of(live, origin)}
+        self._rules = {live.id: live for live in before.values() if not _is_of(live.rule.source, origin)}
         try:
             added = self.add(replace(rule, source=f"{origin}:{rule.source}") for rule in rules)
         except TooManyFaults:
@@ -229,16 +229,17 @@ class Faults:
 
     def clear(self, origin: str | None = None) -> int:
         """Takes all out of force, or those of one origin (`control`, `fixtures`, `profile:NAME`). How many."""
-        return self._drop([uid for uid, live in self._rules.items() if origin is None or _is_of(live, origin)], origin)
+        return self._drop(lambda source: origin is None or _is_of(source, origin))
 
     def keep(self, origin: str) -> int:
         """Takes all out of force but those of one origin. How many."""
-        return self._drop([uid for uid, live in self._rules.items() if not _is_of(live, origin)], None)
+        return self._drop(lambda source: not _is_of(source, origin))
 
-    def _drop(self, gone: list[str], origin: str | None) -> int:
+    def _drop(self, goes: Callable[[str], bool]) -> int:
+        gone = [uid for uid, live in self._rules.items() if goes(live.rule.source)]
         for uid in gone:
             del self._rules[uid]
-        self._used = {name for name in self._used if origin not in (None, PROFILE + name)}
+        self._used = {name for name in self._used if not goes(PROFILE + name)}
         self._settle()
         return len(gone)
 
@@ -267,5 +268,5 @@ class Faults:
             told()
 
 
-def _is_of(live: LiveRule, origin: str) -> bool:
-    return f"{live.rule.source}:".startswith(f"{origin}:")
+def _is_of(source: str, origin: str) -> bool:
+    return f"{source}:".startswith(f"{origin}:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -233,3 +234,29 @@ def test_profiles_are_used_anew_followed_and_left() -> None:
     assert faults.clear("profile:a") == 0
     assert faults.clear("profile:ab") == 1
     assert faults.used == []
+
+
+@pytest.mark.parametrize(
+    ("take_out", "left"),
+    [
+        (lambda faults: faults.clear(), []),
+        (lambda faults: faults.clear("profile"), ["fixtures:rules.json:1", "control"]),
+        (lambda faults: faults.clear("control"), ["fixtures:rules.json:1", "profile:a:rules.json:1"]),
+        (lambda faults: faults.clear("fixtures"), ["control", "profile:a:rules.json:1"]),
+        (lambda faults: faults.keep("fixtures"), ["fixtures:rules.json:1"]),
+        (lambda faults: faults.keep("profile:a"), ["profile:a:rules.json:1"]),
+    ],
+)
+def test_a_profile_whose_rules_were_taken_out_does_not_come_back(
+    take_out: Callable[[Faults], int], left: list[str]
+) -> None:
+    faults = Faults()
+    profiles = {"a": Profile(rules({"fault": "drop"}))}
+    faults.take(rules({"fault": "swap"}), profiles)
+    faults.add(rules({"fault": "hang"}), source="control")
+    faults.use("a")
+    assert take_out(faults) == 3 - len(left)
+    assert [one.rule.source for one in faults] == left
+    fixtures = rules({"fault": "swap"}) if "fixtures:rules.json:1" in left else ()
+    faults.take(fixtures, profiles)
+    assert [one.rule.source for one in faults] == left
