@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.hashee import accounts, agents, artifacts, deliveries, relations
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
-from app.hashee.rest.routes import Answer, Body, Doors, HasheeRoute, Line, Page, Uid, data, moments, page
+from app.hashee.rest.routes import ERRORS, Answer, Body, Doors, HasheeRoute, Line, Page, Uid, data, moments, page
 from app.hashee.tables import codes, sessions, users
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Invalidate(Body):
 
 def control_routes(doors: Doors) -> APIRouter:
     """The routes."""
-    router = APIRouter(prefix="/_emulator/hashee", route_class=HasheeRoute, tags=["hashee: control"])
+    router = APIRouter(prefix="/_emulator/hashee", route_class=HasheeRoute, tags=["hashee: control"], responses=ERRORS)
 
     @router.post("/agents/{agent_id}/govern", response_model=Answer, summary="Suspends, bans or frees an agent")
     async def govern(agent_id: str, ask: Govern, post: Post = doors.Post) -> Response:

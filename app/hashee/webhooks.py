@@ -42,6 +42,10 @@ def pause_after(attempts: int) -> float | None:
     return None if _stop(state) else float(_wait(state))
 
 
+RESTING = "webhooks resting"
+"""Name of the tasks, none to two, that wait between two rounds."""
+
+
 class Webhooks:
     """The deliveries of this process."""
 
@@ -95,9 +99,9 @@ class Webhooks:
 
     async def _rest(self, news: asyncio.Event, pause: float | None) -> None:
         """Waits for news, or until the pause is over by the emulated clock."""
-        waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(news.wait())}
+        waiting: set[asyncio.Future[Any]] = {asyncio.create_task(news.wait(), name=RESTING)}
         if pause is not None:
-            waiting.add(asyncio.ensure_future(self._post.clock.sleep(pause)))
+            waiting.add(asyncio.create_task(self._post.clock.sleep(pause), name=RESTING))
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.hashee.access import Credential, credential_of
@@ -75,6 +76,10 @@ class Page(BaseModel):
     next_cursor: str | None
 
 
+ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorAnswer}, "5XX": {"model": ErrorAnswer}}
+"""What every route may answer beside its success."""
+
+
 def refusal_answer(refused: Refused) -> Response:
     """A refusal as an answer."""
     answer = Response(orjson.dumps(refused.body()), refused.status, media_type="application/json")
@@ -102,6 +107,10 @@ class HasheeRoute(APIRoute):
                 return refusal_answer(refused)
             except RequestValidationError as wrong:
                 return refusal_answer(_invalid(wrong))
+            except HTTPException as wrong:
+                if wrong.status_code != 400:
+                    raise
+                return refusal_answer(Refused("INVALID_REQUEST", f"body: {wrong.detail}", field="body"))
             except TimeoutError:
                 return refusal_answer(Refused("UNAVAILABLE"))
 
@@ -129,7 +138,7 @@ def routes(tag: str) -> APIRouter:
     return APIRouter(
         route_class=HasheeRoute,
         tags=[f"hashee: {tag}"],
-        responses={"4XX": {"model": ErrorAnswer}, "5XX": {"model": ErrorAnswer}},
+        responses=ERRORS,
     )
 
 
