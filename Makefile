@@ -27,8 +27,9 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 
 install: $(VENV)/.run ## Install into .venv
 
+run: export CHLDO_MALANGEE_TOKENS := $(or $(CHLDO_MALANGEE_TOKENS),lax)
 run: $(VENV)/.run ## Install, start the server, print the addresses and a line to paste
-	@CHLDO_MALANGEE_TOKENS="$${CHLDO_MALANGEE_TOKENS:-lax}" exec $(BIN)/chldo-emulator serve $(if $(PORT),--port "$(PORT)") $(ARGS)
+	@exec $(BIN)/chldo-emulator serve $(if $(PORT),--port "$(PORT)") $(ARGS)
 
 test: $(VENV)/.test ## Install what tests need and run them (T=… goes to pytest)
 	$(BIN)/python -m pytest $(T)
