@@ -138,7 +138,7 @@ async def test_a_client_that_waits_for_its_handshake_is_listed_but_takes_nothing
 
 async def test_new_sockets_speak_the_revision_that_is_set(control: Control, shared: LiveServer) -> None:
     told = control.get("/revision")
-    assert (told["wire"], told["revision"], told["wires"]) == ("chldo", "2024-11-13", ["chldo"])
+    assert (told["wire"], told["revision"], told["wires"][0]) == ("chldo", "2024-11-13", "chldo")
     assert told["revisions"][0] == "2023-12-28"
     async with talk(shared, room_uid="r1") as before:
         set_to = control.ask("PUT", "/revision", {"revision": "2024-10-06", "wire": "chldo"})
@@ -154,7 +154,7 @@ def test_a_revision_or_wire_that_is_not_there_is_refused(control: Control) -> No
     message = control.refused(400, "PUT", "/revision", {"revision": "2025-01-01"})
     assert message.startswith("revision: expected one of 2023-12-28, ")
     assert control.refused(400, "PUT", "/revision", {"revision": "2024-10-07", "wire": "x"}).startswith("wire: ")
-    assert control.refused(400, "GET", "/revision", params={"wire": "x"}) == "wire: expected one of chldo, found x"
+    assert control.refused(400, "GET", "/revision", params={"wire": "x"}).startswith("wire: expected one of chldo, ")
 
 
 def test_the_index_lists_every_endpoint(control: Control, shared: LiveServer) -> None:

@@ -127,33 +127,37 @@ def test_a_body_is_bounded(control: Control) -> None:
 
 def test_all_rules_of_a_body_are_added_or_none(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST_RULES", 3)
-    control.post("/faults", DROP, 201)
+    control.post("/faults", {"faults": [DROP, DROP]}, 201)
     message = control.refused(409, "POST", "/faults", {"faults": [DROP, DROP]})
-    assert message == "faults: at most 3 faults can be in force at once"
-    assert len(added(control)) == 1
+    assert message == "faults: at most 3 faults can be in force at once, beside those of the fixtures"
+    assert len(added(control)) == 2
     assert control.refused(409, "POST", "/profiles/quiet").startswith("name: at most 3")
-    assert len(added(control)) == 1
+    assert len(added(control)) == 2
 
 
 def test_what_is_removed_can_be_told_by_its_source(control: Control) -> None:
     control.post("/faults", DROP, 201)
     control.post("/profiles/quiet")
     assert control.ask("DELETE", "/faults", params={"source": "control"}) == {"removed": 1}
-    assert [one["source"] for one in added(control)] == ["profile:quiet"] * 2
+    assert [one["source"] for one in added(control)] == [f"profile:quiet:profiles/quiet.yaml:{n}" for n in (3, 4)]
     assert control.ask("DELETE", "/faults", params={"source": "fixtures"}) == {"removed": 1}
     assert control.ask("DELETE", "/faults", params={"source": "profile"}) == {"removed": 2}
     assert control.get("/faults") == {"faults": []}
     assert control.ask("DELETE", "/faults", params={"source": "nobody"}) == {"removed": 0}
+    control.post("/fixtures/reload")
+    assert added(control) == [], "a profile that was removed does not come back with the files"
     control.post("/reset")
     assert [one["source"] for one in control.get("/faults")["faults"]] == ["fixtures:faults.yaml:2"]
 
 
 def test_a_profile_is_put_in_force_once_and_taken_out(control: Control) -> None:
-    assert control.get("/profiles") == {"profiles": [{"name": "quiet", "rules": 2, "in_force": False}]}
+    assert control.get("/profiles") == {
+        "profiles": [{"name": "quiet", "about": "For tests.", "rules": 2, "in_force": False}]
+    }
     made = control.post("/profiles/quiet")["faults"]
     assert [(one["fault"], one["source"]) for one in made] == [
-        ("drop", "profile:quiet"),
-        ("duplicate", "profile:quiet"),
+        ("drop", "profile:quiet:profiles/quiet.yaml:3"),
+        ("duplicate", "profile:quiet:profiles/quiet.yaml:4"),
     ]
     assert control.post("/profiles/quiet")["faults"] == made
     assert control.get("/profiles")["profiles"][0]["in_force"] is True

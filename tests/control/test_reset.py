@@ -104,7 +104,7 @@ async def test_a_room_of_one_space_is_not_that_of_another(control: Control, shar
 
 def test_what_cannot_be_reset_is_named(control: Control) -> None:
     assert control.refused(404, "POST", "/reset", {"space": "nowhere"}) == "space: there is no space nowhere"
-    assert control.refused(400, "POST", "/reset", {"wire": "nope"}) == "wire: expected one of chldo, found nope"
+    assert control.refused(400, "POST", "/reset", {"wire": "nope"}).startswith("wire: expected one of chldo, ")
     assert control.refused(400, "POST", "/reset", {"room": 5}) == "room: Input should be a valid string"
     assert control.refused(400, "POST", "/reset", {"rooms": "r"}) == "rooms: no such key"
     assert control.refused(400, "POST", "/reset", []).startswith("body: ")
