@@ -32,6 +32,9 @@ VIRTUAL_START = 1_731_456_000.0
 _EPOCH = time.time() - time.monotonic()
 """The machine's wall clock where its monotonic one was 0, as it was when the program started."""
 
+RESOLUTION = 1e-6
+"""Seconds below which two moments are one: an epoch time as a float has no more digits."""
+
 MOST_ROOMS = 65_536
 """Rooms whose time line and order are remembered; the one that was quiet for longest is forgotten first."""
 
@@ -176,7 +179,7 @@ class WorldClock:
         self._advanced += seconds
         now = self.monotonic()
         for sleeper in self._sleepers:
-            if sleeper.until <= now:
+            if sleeper.until <= now + RESOLUTION:
                 if not sleeper.done.done():
                     sleeper.done.set_result(None)
             else:

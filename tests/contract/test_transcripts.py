@@ -109,7 +109,7 @@ def test_a_folder_is_judged_recording_by_recording() -> None:
 
 def test_a_tape_is_told_from_a_transcript(tmp_path: Path) -> None:
     lines = [
-        {"url": "ws://127.0.0.1/v3/"},
+        {"tape": 1, "url": "ws://127.0.0.1/v3/"},
         {"dir": "client", "at": 0.1, "text": '{"action":"status"}'},
         {
             "dir": "server",
