@@ -110,13 +110,13 @@ def test_a_folder_is_judged_recording_by_recording() -> None:
 def test_a_tape_is_told_from_a_transcript(tmp_path: Path) -> None:
     lines = [
         {"tape": 1, "url": "ws://127.0.0.1/v3/"},
-        {"dir": "client", "at": 0.1, "text": '{"action":"status"}'},
+        {"from": "client", "at": 0.1, "text": '{"action":"status"}'},
         {
-            "dir": "server",
+            "from": "server",
             "at": 0.2,
             "text": '{"status":"connected","connection_id":"ArIz-dpIoE0CEeg=","msgtype":"info"}',
         },
-        {"close": [1000, ""], "at": 0.3},
+        {"at": 0.3, "close": 1000, "reason": "", "by": "server"},
     ]
     tape = tmp_path / "one.jsonl"
     tape.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")

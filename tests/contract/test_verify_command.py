@@ -96,7 +96,9 @@ def test_wrong_usage_is_exit_code_2_with_one_line(arguments: list[str], said: st
 
 def test_a_tape_that_cannot_be_read_names_the_line(tmp_path: Path) -> None:
     tape = tmp_path / "bad.jsonl"
-    tape.write_text('{"tape":1,"url":"ws://x/"}\n{"dir":"client","at":0,"text":"{}"}\n{"dir":"server"\n', encoding="utf-8")
+    tape.write_text(
+        '{"tape":1,"url":"ws://x/"}\n{"from":"client","at":0,"text":"{}"}\n{"from":"server"\n', encoding="utf-8"
+    )
     result = verify("--tape", str(tape))
     assert result.exit_code == 2
     assert "bad.jsonl:3" in result.stderr
@@ -186,7 +188,11 @@ def test_a_key_in_the_url_or_in_a_tape_is_not_told(tmp_path: Path) -> None:
     key = KEYS[0]
     assert_hidden(key, outputs(f"ws://127.0.0.1:9/v3/?api_key={key}", "--api-key", key, folder=tmp_path))
     ask = json.dumps({"action": "sendmsg", "api_key": key, "room_uid": "r", "user_id": "u"})
-    lines = [{"tape": 1, "url": "ws://x/"}, {"dir": "client", "at": 0, "text": ask}, {"dir": "server", "at": 1, "text": ask}]
+    lines = [
+        {"tape": 1, "url": "ws://x/"},
+        {"from": "client", "at": 0, "text": ask},
+        {"from": "server", "at": 1, "text": ask},
+    ]
     (tmp_path / "tape.jsonl").write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
     text = outputs("--tape", str(tmp_path / "tape.jsonl"), folder=tmp_path)
     assert "BROKEN" in text

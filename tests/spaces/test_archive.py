@@ -10,9 +10,10 @@ import pytest
 
 from app.spaces import archive
 from app.spaces.archive import Archive, ArchiveFull, NoSnapshot, Taken
-from app.spaces.contents import SCHEMA, Rows
+from app.spaces.contents import _ALL, SCHEMA, Rows
 
 ROWS: Rows = {
+    **{table.name: [] for table in _ALL},
     "spaces": [[*("a", "org", "데모", 1, 0, 0, True, "ko", "scripted", "companion", "", True, 1, "")]],
     "lore": [],
     "memories": [],
