@@ -27,7 +27,7 @@ class Fault(BaseModel):
     id: str = Field(examples=["f1"])
     strikes: int = Field(examples=[0])
     source: str = Field(
-        description="`control`, `profile:NAME`, or `fixtures:` and the place in the files.", examples=["control"]
+        description="`control`, or `profile:NAME:` or `fixtures:` and the place in the files.", examples=["control"]
     )
     fault: str = Field(description="The kind.", examples=["drop"])
 
