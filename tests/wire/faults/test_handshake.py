@@ -32,10 +32,14 @@ async def test_a_handshake_is_refused_with_its_status_and_body(faulty: Faulty, n
     assert (fault["fault"], refusal["status"]) == ("refuse", 429)
 
 
-async def test_a_refusal_that_says_nothing_names_the_fault(faulty: Faulty, name: str) -> None:
+async def test_a_refusal_that_says_nothing_names_the_fault(
+    faulty: Faulty, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (live,) = await faulty.add({"fault": "refuse", "when": {"room": name}})
     assert await refused(faulty, name) == (503, {"message": f"refused by the fault {live.id} of the emulator"})
+    await faulty.quiet()
     assert not len(faulty.server.program.stage.lines)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], "it is meant, not a mistake"
 
 
 async def test_the_first_connections_of_each_room_are_refused(faulty: Faulty, name: str) -> None:
