@@ -123,6 +123,23 @@ async def test_a_request_can_be_what_breaks_the_connection(faulty: Faulty, name:
     assert (len(frames), code, frames[0]["status"]) == (5, 1012, "START")
 
 
+async def test_the_frames_of_other_turns_do_not_count(faulty: Faulty, name: str) -> None:
+    when = {"room": name, "message": "세어"}
+    await faulty.add(
+        {"fault": "slow-first-token", "when": when, "seconds": 600},
+        {"fault": "close", "when": when, "after_frames": 9},
+    )
+    async with room(faulty.server, name) as peer, faulty.frozen() as advance:
+        await peer.send(asks("세어", name))
+        await faulty.told(name, 1)
+        first = [await peer.receive() for _ in range(6)]
+        assert types(first)[-1] == "think"
+        assert said(await peer.turn(asks("다른 말", name))) == "네, 알겠습니다."
+        await advance(600)
+        frames, code, _ = await until_closed(peer)
+    assert (said(frames), code) == ("하나 둘 셋", 1011)
+
+
 async def test_a_turn_that_ends_before_its_frames_are_counted_breaks_nothing_and_costs_no_count(
     faulty: Faulty, name: str
 ) -> None:
