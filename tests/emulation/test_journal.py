@@ -125,7 +125,7 @@ def test_numbers_count_on_after_a_clear() -> None:
 
 def filled() -> Journal:
     kept = journal()
-    for number, kind in enumerate(KINDS[:9]):
+    for number, kind in enumerate(KINDS[:9]):  # those that the expectations below number
         kept.write(
             kind,
             wire="w1" if number % 2 else "w2",
