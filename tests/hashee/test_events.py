@@ -190,6 +190,7 @@ async def test_artifacts_are_answered_updated_and_over(still: Town) -> None:
         )
         artifact = sent["artifact_id"]
         await human.next("message.new")
+        await machine.next("message.status_updated")  # receipts are gathered: it would come between any two of the rest
         path = f"/agents/{agent.id}/artifacts/{artifact}"
         await agent.call("PATCH", path, {"encrypted_payload": PAYLOAD, "revision": 1})
         assert await human.next() == {
