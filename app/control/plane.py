@@ -51,10 +51,11 @@ class Plane:
         known = ", ".join(wire.name for wire in self.wires)
         raise Refused(400, f"wire: expected one of {known}, found {name}")
 
-    def note(self, action: str, room: str = "", **detail: Any) -> None:
-        """Writes to the journal what was done by hand."""
+    def note(self, action: str, room: str = "", wire: str | None = None, **detail: Any) -> None:
+        """Writes to the journal what was done by hand. What is None is left out."""
         if self.stage.journal.enabled:
-            self.stage.journal.write("control", room=room, detail={"action": action, **detail})
+            told = {name: value for name, value in detail.items() if value is not None}
+            self.stage.journal.write("control", wire=wire or "", room=room, detail={"action": action, **told})
 
 
 class Body(BaseModel):

@@ -112,6 +112,14 @@ def test_what_cannot_be_reset_is_named(control: Control) -> None:
     assert control.post("/reset", {}) == {"rooms": 0, "turns": 0}
 
 
+def test_what_was_not_named_is_not_in_the_journal(control: Control) -> None:
+    control.post("/reset", {"room": "r1"})
+    control.post("/reset", {"wire": "chldo"})
+    of_a_room, of_a_wire = control.get("/journal", kind="control")["entries"][-2:]
+    assert (of_a_room["wire"], of_a_room["room"], "space" in of_a_room) == ("", "r1", False)
+    assert (of_a_wire["wire"], of_a_wire["room"]) == ("chldo", "")
+
+
 async def test_a_wire_begins_to_count_anew_and_the_store_stays(control: Control, shared: LiveServer) -> None:
     control.ask("PUT", "/revision", {"revision": "2024-10-07"})
     control.post("/faults", {"fault": "duplicate", "when": {"frame": "START"}, "count": 1}, 201)
