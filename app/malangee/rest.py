@@ -98,7 +98,11 @@ def rest_routes(
     ids: Ids,
 ) -> APIRouter:
     """The endpoints. `desk` may take a moment after the start; `hints`: of the open connection on a session."""
-    router = APIRouter(prefix=ROOT, tags=["MaLangEE"], route_class=StoreRoute)
+    everywhere: Answers = {
+        400: {"model": Detail, "description": "The body cannot be read, or what it asks for cannot be done."},
+        503: {"model": Detail, "description": "The server is still starting, or its store fails."},
+    }
+    router = APIRouter(prefix=ROOT, tags=["MaLangEE"], route_class=StoreRoute, responses=everywhere)
 
     async def at_desk() -> Desk:
         found = await desk()
@@ -128,7 +132,7 @@ def rest_routes(
     refused: Answers = {401: {"model": Detail, "description": "No token, or none that counts."}}
     missing: Answers = {404: {"model": Detail, "description": "There is none, or it is not yours."}}
 
-    @router.post("/auth/signup", responses={400: {"model": Detail}})
+    @router.post("/auth/signup")
     async def sign_up(body: SignUp, at: AtDesk) -> UserOut:
         """Makes a user."""
         try:
@@ -138,7 +142,7 @@ def rest_routes(
             raise HTTPException(400, LOGIN_TAKEN if taken.what == "login_id" else NICKNAME_TAKEN) from taken
         return UserOut.of(user)
 
-    @router.post("/auth/login", responses={400: {"model": Detail}, 401: {"model": Detail}})
+    @router.post("/auth/login", responses={401: {"model": Detail}})
     async def log_in(
         at: AtDesk,
         username: Annotated[str, Form(max_length=200)],
@@ -169,7 +173,7 @@ def rest_routes(
         """Who the token belongs to."""
         return UserOut.of(user)
 
-    @router.put("/users/me", responses={**refused, 400: {"model": Detail}})
+    @router.put("/users/me", responses=refused)
     async def change_me(body: UserChanges, user: Member, at: AtDesk) -> UserOut:
         """Changes nickname or password."""
         changes: dict[str, str] = {}
@@ -198,7 +202,7 @@ def rest_routes(
         """All scenarios."""
         return [ScenarioOut.of(topic) for topic in await at.people.topics()]
 
-    @router.post("/scenarios", responses={400: {"model": Detail}})
+    @router.post("/scenarios")
     async def add_scenario(body: ScenarioIn, at: AtDesk) -> ScenarioOut:
         """Adds a scenario."""
         topic = Topic(**body.model_dump(), created_at=clock.time())

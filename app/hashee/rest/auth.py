@@ -203,6 +203,9 @@ def _passkeys(router: APIRouter) -> None:
     async def not_emulated() -> Response:
         raise Refused("NOT_EMULATED", "Passkeys are not emulated: log in by password or code")
 
+    async def none_is_emulated(credential_id: str) -> Response:
+        return await not_emulated()
+
     for method, path in (
         ("POST", "/auth/passkey/begin"),
         ("POST", "/auth/passkey/complete"),
@@ -212,7 +215,8 @@ def _passkeys(router: APIRouter) -> None:
         ("PATCH", "/auth/passkey/credentials/{credential_id}"),
         ("DELETE", "/auth/passkey/credentials/{credential_id}"),
     ):
-        router.add_api_route(path, not_emulated, methods=[method], status_code=501, summary="Not emulated")
+        answer = none_is_emulated if path.endswith("}") else not_emulated
+        router.add_api_route(path, answer, methods=[method], status_code=501, summary="Not emulated")
 
 
 def _check_password(password: str) -> None:
