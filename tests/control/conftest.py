@@ -63,10 +63,8 @@ class Control:
         return message
 
 
-@pytest.fixture(scope="package")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """One server for all tests that put back what they change, which `control` does for them."""
-    folder = tmp_path_factory.mktemp("control")
+def control_server(folder: Path) -> LiveServer:
+    """A server with the fixtures of these tests."""
     fixtures = write_fixtures(
         folder / "fixtures",
         replies=REPLIES,
@@ -76,7 +74,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     (fixtures / "faults.yaml").write_text(FAULTS)
     (fixtures / "profiles").mkdir()
     (fixtures / "profiles" / "quiet.yaml").write_text(PROFILE)
-    with LiveServer(folder / "data", fixtures=fixtures, watch=False) as server:
+    return LiveServer(folder / "data", fixtures=fixtures, watch=False)
+
+
+@pytest.fixture(scope="package")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One server for all tests that put back what they change, which `control` does for them."""
+    with control_server(tmp_path_factory.mktemp("control")) as server:
         yield server
 
 
@@ -102,4 +106,4 @@ def plain_fixtures(folder: Path) -> Path:
     return write_fixtures(folder, replies=REPLIES)
 
 
-__all__ = ["DEMO_KEY", "Control", "plain_fixtures"]
+__all__ = ["DEMO_KEY", "Control", "control_server", "plain_fixtures"]

@@ -27,7 +27,7 @@ word = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_s
 sound_condition = st.one_of(word, st.builds(lambda part: {"contains": part}, word), st.just({"regex": "^a.*$"}))
 SOUND: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("seconds", "after_seconds"), st.floats(0, 100)),
-    **dict.fromkeys(("after_frames", "after_tokens", "connections", "times", "bytes"), st.integers(1, 100)),
+    **dict.fromkeys(("after_frames", "after_tokens", "connections", "times", "bytes", "tries"), st.integers(1, 100)),
     **dict.fromkeys(("probability", "keep"), st.floats(0, 1)),
     **dict.fromkeys(("count", "skip"), st.integers(1, 5)),
     **dict.fromkeys(("remove", "order"), st.lists(word, max_size=3)),

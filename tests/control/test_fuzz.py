@@ -23,7 +23,7 @@ from schemathesis.checks import (
 
 from app.main import create_app
 from app.settings import Settings
-from tests.control.conftest import Control
+from tests.control.conftest import Control, control_server
 from tests.control.test_reset import turn
 from tests.live import LiveServer
 
@@ -51,13 +51,14 @@ WIRES = DESCRIBED.exclude(path_regex=f"^{CONTROL}/")
 
 
 @pytest.fixture(scope="module")
-def target(shared: LiveServer) -> Iterator[LiveServer]:
-    """The shared server, which answers a turn as ever when all is over."""
-    yield shared
-    control = Control(shared)
-    control.post("/reset")
-    control.http.close()
-    assert asyncio.run(turn(shared, "r1")) == "turn 1"
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server of its own, for much is left behind, which answers a turn as ever when all is over."""
+    with control_server(tmp_path_factory.mktemp("fuzz")) as server:
+        yield server
+        control = Control(server)
+        control.post("/reset")
+        control.http.close()
+        assert asyncio.run(turn(server, "r1")) == "turn 1"
 
 
 def no_crash(context: CheckContext, response: Response, case: Case[Any]) -> None:
