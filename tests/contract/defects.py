@@ -1,4 +1,4 @@
-"""Planted defects: for each rule of the chldo wire one that breaks it, as fault rules.
+"""Planted defects: for each rule of the chldo wire one that breaks it, as fault rules; most are faults of the emulator.
 
 `beside` names the rules that break with it because the same frame cannot be wrong in one way alone.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from app.contract.chldo.probes import AGAIN, FIRST, WHOLE
 from app.contract.chldo.rules.events import HIDDEN
 from app.contract.chldo.words import R1, R3, R4, R6, R7, R9, RETURN_VOICE, V1
+from app.emulation.faults.kinds import KINDS
+from app.emulation.faults.rules import WHEN
 from tests.live import DEMO_KEY
 
 Json = dict[str, Any]
@@ -20,11 +22,12 @@ HOTWORD = "향수"
 OTHER_ID, OTHER_STREAM, OTHER_SENT = "ArIz-dpIoE0CEeg=", "vMfnuFa1RxtiNtl5SuxrKDqSa", "PlzfrQZfQp6QLQoJtvgvNd1WwcVi"
 RUN = "674b2731-fda9-4660-b81e-39d2b2c76e16"
 OF_A_TURN = ["START", "history", "memory", "think", "stream", "voice_ready", "END"]
-ALL = [*OF_A_TURN, "choices", "greeting", "error", "status", "hotword_detected", "memory_dict"]
+ALL = [*OF_A_TURN, "choices", "greeting", "error", "connected", "hotword_detected", "memory_dict"]
 OFFER = [{"text": "하나", "tone": "중립적"}, {"text": "둘", "tone": "공손한"}, {"text": "셋", "tone": "긍정적"}]
 GONE = "1700000000.5"
 CHOOSING = {"has": {"use_choices": True}}
-"""Only the turn that comes back to the room asks for choices in 2024-11-13."""
+BACK = {"message": AGAIN, "turn": 3}
+"""The turn that comes back to the room of the first; in 2024-11-13 it is the only one that asks for choices."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,21 @@ class Defect:
     settings: Json = field(default_factory=dict)
 
     @property
+    def is_faulty(self) -> bool:
+        """Whether the emulator can be told to break so itself, by its own faults."""
+        return bool(self.faults) and all(
+            one["fault"] in KINDS and one.get("when", {}).keys() <= {*WHEN} for one in self.faults
+        )
+
+    @property
     def name(self) -> str:
         kinds = "+".join(fault["fault"] for fault in self.faults) or "settings"
         return f"{self.rule}-{self.revision}-{kinds}"
 
 
 def fault(kind: str, frame: str | list[str] = "", *, when: Json | None = None, **parameters: Any) -> Json:
-    return {"fault": kind, "when": {**({"frame": frame} if frame else {}), **(when or {})}, **parameters}
+    of_those = {"regex": f"^({'|'.join(frame)})$"} if isinstance(frame, list) else frame
+    return {"fault": kind, "when": {**({"frame": of_those} if frame else {}), **(when or {})}, **parameters}
 
 
 def edit(frame: str | list[str], message: str | None = FIRST, *, when: Json | None = None, **parameters: Any) -> Json:
@@ -81,16 +92,18 @@ DEFECTS: tuple[Defect, ...] = (
     # -- the socket
     of("wire.json", fault("foreign", "history", when={"message": FIRST}, text="안녕", count=1)),
     of("wire.json", fault("binary", "history", when={"message": FIRST}, count=1), beside=("order.opening",)),
-    of("wire.json", fault("truncate", "history", when={"message": FIRST}, keep=20, count=1), beside=("order.opening",)),
+    of(
+        "wire.json", fault("truncate", "history", when={"message": FIRST}, keep=0.1, count=1), beside=("order.opening",)
+    ),
     of("wire.known", fault("foreign", "history", when={"message": FIRST}, text='{"status":"surprise"}', count=1)),
     of("wire.answers", fault("ignore", when={"action": "status"})),
     of("wire.open", fault("close", "stream", when={"message": FIRST}, code=1011, skip=3)),
     of("wire.silent", fault("push", "accept", text='{"status":"connected","msgtype":"info"}')),
     of("wire.accepts", fault("rewrite", when={"stream": 0}, set={"return_voice": 2})),
     # -- answers
-    of("status.reply", edit("status", None, set={"msgtype": "status"})),
-    of("status.reply", fault("duplicate", "status", count=1)),
-    of("forbidden.action", _other("Forbidden", when={"action": "dance"})),
+    of("status.reply", edit("connected", None, set={"msgtype": "status"})),
+    of("status.reply", fault("duplicate", "connected", count=1)),
+    of("forbidden.action", _other("Forbidden", when={"action": "dance", "has": {"action": True}})),
     of("forbidden.text", _other("Forbidden", when={"has": {"action": False, "msg": False}})),
     of("forbidden.values", edit("Forbidden", None, set={"message": "Go away"})),
     of("refusal.api-key", edit("error", None, when=_lacks("api_key"), set={"msg": "api_key is needed"})),
@@ -195,8 +208,8 @@ DEFECTS: tuple[Defect, ...] = (
     of("ids.sent", edit("stream", None, when={"stream": 0}, set={"sent_uid": "short"})),
     of(
         "ids.sent-one",
-        edit("stream", None, when=CHOOSING, set={"sent_uid": OTHER_SENT}, count=1),
-        edit("stream", None, when=CHOOSING, set={"sent_uid": OTHER_SENT}, skip=7, count=1),
+        edit("stream", AGAIN, when=BACK, set={"sent_uid": OTHER_SENT}, count=1),
+        edit("stream", AGAIN, when=BACK, set={"sent_uid": OTHER_SENT}, skip=7, count=1),
         beside=("sentences.cut",),
     ),
     of("ids.sent-own", edit("stream", WHOLE, set={"sent_uid": OTHER_SENT})),
@@ -229,9 +242,9 @@ DEFECTS: tuple[Defect, ...] = (
     of("tokens.event", edit("stream", set={"event": "on_llm_stream"}, count=1)),
     of("tokens.whole", edit("on_chain_stream", set=SAID, count=1), revision=R4),
     of("tokens.stream-0", edit("stream", None, when={"stream": 0}, set={"data.chunk.messages": []})),
-    of("sentences.cut", edit("stream", None, when=CHOOSING, set={"sent_uid": OTHER_SENT})),
-    of("sentences.voice-each", fault("voice-missing", "voice_ready", when={"message": FIRST}, count=1)),
-    of("sentences.voice-each", fault("voice-missing", "voice_ready", when={"message": FIRST}, count=1), revision=R3),
+    of("sentences.cut", edit("stream", AGAIN, when=BACK, set={"sent_uid": OTHER_SENT})),
+    of("sentences.voice-each", fault("voice-failed", when={"message": FIRST}, count=1)),
+    of("sentences.voice-each", fault("voice-failed", when={"message": FIRST}, count=1), revision=R3),
     of(
         "sentences.voice-place",
         fault("swap", "voice_ready", when={"message": FIRST}, count=1),
@@ -268,11 +281,11 @@ DEFECTS: tuple[Defect, ...] = (
     of("voices.step", edit("voice_ready", set={"voice_length": 1.23}, count=1), beside=("voices.length",)),
     of("voices.fetch", fault("voice-forbidden")),
     of("voices.mpeg", fault("voice-truncated", keep=0.509)),
-    of("voices.length", fault("voice-wrong-length", "voice_ready", when={"message": FIRST}, factor=2)),
-    of("voices.signed", fault("voice-open", open=True)),
+    of("voices.length", fault("voice-wrong-length", when={"message": FIRST}, factor=2)),
+    of("voices.signed", fault("voice-open")),
     # -- greeting, hotwords, choices
     of("greeting.text", edit("voice_ready", None, when={"action": "greeting"}, set={"msg": "다른 말"})),
-    of("greeting.voice", fault("voice-missing", "voice_ready", when={"action": "greeting"})),
+    of("greeting.voice", fault("voice-failed", when={"action": "greeting"})),
     of("hotwords.text", edit("hotword_detected", None, set={"msg": "핫워드 '도손'이 감지되었습니다."})),
     of("hotwords.place", fault("drop", "memory_dict"), fault("swap", "hotword_detected")),
     of("hotwords.once", fault("duplicate", "hotword_detected")),
@@ -299,7 +312,7 @@ DEFECTS: tuple[Defect, ...] = (
     of("limits.message", v3={"message_limit": 256 * 1024}),
     of(
         "reconnection.room",
-        fault("stall", "history", when=CHOOSING),
+        fault("stall", "history", when=BACK),
         beside=("order.end", "wire.answers"),
     ),
 )

@@ -1,20 +1,23 @@
-"""Plants defects into a live server: fault rules, as data, applied around the application.
+"""Plants defects around a live server that the emulator's own faults cannot plant in it.
 
-The vocabulary is that of the emulator's own fault rules: `{fault: KIND, when: {…}, count: N, skip: N, …}`. `when.frame`
-is a frame's type (its status, else its event; `error` and `Forbidden` for those, `status` for the answer to status);
-`when.action`, `when.key` and `when.message` are the last request's. `count` and `skip` are per socket. Beyond that
-vocabulary are `says` and `has` in `when` (the frame's msg; which fields the request has) and the kinds of what a server
-does with a request: `ignore`, `rewrite`, `answer`, `too-big`.
+The vocabulary is that of fault rules: `{fault: KIND, when: {…}, count: N, skip: N, …}`. `when.action`, `when.key` and
+`when.message` are the last request's; `count` and `skip` are per socket. Beyond that vocabulary are `says` and `has` in
+`when` (the frame's msg; which fields the request has), `voice` and `stream` (of the request), and the kinds of what no
+fault does: what a server makes of a request (`ignore`, `rewrite`, `answer`, `too-big`), `push`, `binary`,
+`close-after`, `voice-open`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.chldo.reading import frame_type
 
 Json = dict[str, Any]
 
@@ -35,7 +38,7 @@ class Planting:
             socket = _Socket(self.faults, receive, send)
             await self._app(scope, socket.receive, socket.send)
         elif scope["type"] == "http" and "/room_uid_voice/" in scope["path"]:
-            await self._app(scope, receive, _Download(self.faults, scope, send).send)
+            await self._app(scope, receive, _Download(self.faults, send).send)
         else:
             await self._app(scope, receive, send)
 
@@ -48,8 +51,7 @@ class _Socket:
         self._seen: Counter[int] = Counter()
         self._asked: Json = {}
         self._owed: list[str] = []
-        self._held: list[str] = []
-        self._silent = self._closed = False
+        self._closed = False
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -94,7 +96,7 @@ class _Socket:
                 await self._text(self._owed.pop().replace("$ID", own))
 
     async def _text(self, text: str) -> None:
-        if self._silent or self._closed:
+        if self._closed:
             return
         await self._send({"type": "websocket.send", "text": text})
 
@@ -110,44 +112,23 @@ class _Socket:
     async def _struck(self, number: int, fault: Json, text: str) -> list[str]:
         """What is sent in place of one frame."""
         body = _object(text)
-        if fault["fault"] == "swap" and self._held:
-            return [text, self._held.pop()]
         if not self._strikes(number, fault, frame_type(body), body.get("msg")):
             return [text]
         match fault["fault"]:
             case "edit":
                 return [json.dumps(edited(body, fault), ensure_ascii=False)]
-            case "drop" | "voice-missing":
+            case "drop":
                 return []
-            case "duplicate" | "end-twice":
+            case "duplicate":
                 return [text, text]
-            case "no-end":
-                return [] if frame_type(body) == "END" else [text]
-            case "swap":
-                self._held.append(text)
-                return []
-            case "truncate":
-                return [text[: fault["keep"]]]
-            case "foreign":
-                return [fault["text"], text]
             case "binary":
                 await self._send({"type": "websocket.send", "bytes": text.encode()})
-                return []
-            case "stall" | "hang":
-                self._silent = True
-                return []
-            case "close":
-                self._closed = True
-                await self._send({"type": "websocket.close", "code": fault["code"], "reason": fault.get("reason", "")})
                 return []
             case "close-after":
                 await self._text(text)
                 self._closed = True
                 await self._send({"type": "websocket.close", "code": fault["code"]})
                 return []
-            case "voice-wrong-length":
-                length = round(round(body["voice_length"] * fault["factor"] / 0.024) * 0.024, 3)
-                return [json.dumps(body | {"voice_length": length}, ensure_ascii=False)]
             case _:
                 return [text]
 
@@ -155,29 +136,13 @@ class _Socket:
 class _Download:
     """One GET of a voice."""
 
-    def __init__(self, faults: Sequence[Json], scope: Scope, send: Send) -> None:
-        signed = b"Signature=" in scope["query_string"]
-        self._faults = [
-            fault for fault in faults if fault["fault"].startswith("voice-") and (signed or "open" in fault)
-        ]
+    def __init__(self, faults: Sequence[Json], send: Send) -> None:
+        self._open = any(fault["fault"] == "voice-open" for fault in faults)
         self._send = send
 
     async def send(self, message: Message) -> None:
-        start = message["type"] == "http.response.start"
-        for fault in self._faults:
-            match fault["fault"]:
-                case "voice-forbidden" if start:
-                    message = {**message, "status": 403}
-                case "voice-open" if start:
-                    message = {**message, "status": 200}
-                case "voice-truncated" | "voice-file":
-                    if start:
-                        headers = [pair for pair in message["headers"] if pair[0].lower() != b"content-length"]
-                        message = {**message, "headers": headers}
-                    elif message.get("body"):
-                        body = message["body"]
-                        keep = body[: int(len(body) * fault["keep"])] if "keep" in fault else body
-                        message = {**message, "body": fault.get("swap", lambda same: same)(keep)}
+        if message["type"] == "http.response.start" and self._open:
+            message = {**message, "status": 200}
         await self._send(message)
 
 
@@ -189,20 +154,9 @@ def _object(text: str) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def frame_type(body: Json) -> str:
-    """What `when.frame` compares with."""
-    if body.get("status") == "connected":
-        return "error" if body.get("msgtype") == "error" else "status"
-    if "message" in body and "status" not in body:
-        return str(body["message"])
-    if "client_num" in body:
-        return "message"
-    return str(body.get("status") or body.get("event"))
-
-
 def _fits(when: Json, kind: str, asked: Json) -> bool:
     frame = when.get("frame", kind)
-    if kind not in (frame if isinstance(frame, list) else [frame]):
+    if not (re.search(frame["regex"], kind) if isinstance(frame, dict) else kind == frame):
         return False
     names = {"action": "action", "key": "api_key", "message": "msg", "stream": "stream", "voice": "return_voice"}
     return all(asked.get(field) == when[name] for name, field in names.items() if name in when) and all(
