@@ -63,10 +63,11 @@ async def test_the_page_talks_listens_and_can_be_interrupted(tmp_path: Path, spo
             talk = await page.run("[...document.querySelectorAll('#talk li')].map(l => [l.className, l.textContent])")
             report = json.loads(await page.run("document.getElementById('report').textContent"))
             frames = await page.run("document.getElementById('frames').textContent")
+        interrupted = notes(server, "barge-in")
     assert talk[0] == ["user", "I would like a latte, please."]
     assert talk[1][1].startswith("You said: I would like a latte")
     assert talk[-1] == ["note", "closed with 1000"]
     assert [one["role"] for one in report["messages"]] == ["assistant", "user", "assistant", "user", "assistant"]
     assert 1.2 < report["user_speech_duration_sec"] < 2.6
     assert "ready → audio.delta" in frames
-    assert len(notes(server, "barge-in")) == 1
+    assert len(interrupted) == 1
