@@ -126,6 +126,11 @@ class Conversation:
         return self._speaking is not None
 
     @property
+    def over(self) -> bool:
+        """Whether the report is made: the socket may still be open, but nobody talks any more."""
+        return self._over
+
+    @property
     def busy(self) -> int:
         """Turns under way or waiting."""
         return self._turns.qsize() + self._taking

@@ -77,9 +77,9 @@ class Gateway:
         return sum(one.busy for one, _ in self.conversations.values())
 
     def live(self, session_id: str) -> tuple[Conversation, ChatMind] | None:
-        """The connection that is open on a session."""
+        """Who talks in a session."""
         for conversation, mind in self.conversations.values():
-            if mind is not None and conversation.record.session_id == session_id:
+            if mind is not None and not conversation.over and conversation.record.session_id == session_id:
                 return conversation, mind
         return None
 
