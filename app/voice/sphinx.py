@@ -1,6 +1,7 @@
 """The engine `pocketsphinx`: English speech to text, with the model that its wheel carries. Runs in a worker only.
 
-It holds the interpreter for about a quarter of the sound's length. Silence that is perfectly digital ruins its
+It holds the interpreter for about a third of the sound's length; without the narrow search for three quarters, and what
+it hears is the same (eight sentences of a speech engine, word for word). Silence that is perfectly digital ruins its
 normalisation, so sounds with such silence get a little noise; a microphone's never do.
 """
 
@@ -20,6 +21,10 @@ SHORT_SECONDS = 0.4
 """A single word of less sound than this is imagined."""
 
 
+SEARCH = {"maxhmmpf": 3_000, "maxwpf": 10}
+"""How many models and words it follows at most at a moment of the sound."""
+
+
 class Sphinx:
     """Transcribes. An engine for a worker."""
 
@@ -29,7 +34,7 @@ class Sphinx:
     def __init__(self) -> None:
         from pocketsphinx import Decoder
 
-        self._decoder: Any = Decoder(samprate=HEARD, loglevel="FATAL")
+        self._decoder: Any = Decoder(samprate=HEARD, loglevel="FATAL", **SEARCH)
 
     def perform(self, head: Head, body: bytes) -> bytes:
         """24 kHz PCM to UTF-8 text, which may be empty."""
