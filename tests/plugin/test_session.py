@@ -78,7 +78,8 @@ def test_a_project_whose_own_package_is_called_app_is_not_disturbed(suite: Suite
 def test_the_server_is_gone_when_pytest_is_interrupted(suite: Suite, number: signal.Signals) -> None:
     suite.write(
         test_it="""
-        import sys, threading
+        import signal, sys, threading
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore it
         def test_long(emulator_server):
             print(emulator_server.process.pid, file=sys.__stdout__, flush=True)
             threading.Event().wait()
@@ -96,7 +97,10 @@ def test_the_server_is_gone_when_pytest_is_interrupted(suite: Suite, number: sig
         server = psutil.Process(int(next(line for line in printed if line.strip().isdigit())))
         family = [server, *server.children(recursive=True)]
         outer.send_signal(number)
-        assert outer.wait(PATIENCE) != 0
+        try:
+            assert outer.wait(PATIENCE) != 0
+        finally:
+            outer.kill()
         _, alive = psutil.wait_procs(family, timeout=15)
     assert not alive
 
