@@ -60,6 +60,19 @@ async def test_handshakes_and_connections_are_broken(tmp_path: Path) -> None:
             assert await caller.gone() == (4003, "x")
 
 
+async def test_old_sound_comes_after_an_interruption(tmp_path: Path, spoken: Callable[[str], Sound]) -> None:
+    late = {"type": "audio.delta", "delta": "AAAA"}
+    with faulty(
+        tmp_path, {"fault": "foreign", "text": json.dumps(late), "when": {**WIRE, "frame": "speech.stopped"}}
+    ) as server:
+        async with call(server, f"{GUEST}/late") as caller:
+            await caller.speak(spoken("coffee").pcm, pace=8.0)
+            await caller.until("speech.stopped")
+            place = caller.place("speech.stopped")
+            assert caller.frames[place - 1] == late
+            assert caller.place("speech.started") < place - 1
+
+
 async def test_voices_fail_and_end_early(tmp_path: Path) -> None:
     with faulty(
         tmp_path,
