@@ -14,16 +14,19 @@ ROUNDS = 9
 
 
 def journal(fixtures: Path) -> list[Row]:
-    """Rounds interleaved. Judged by the CPU time of the server, which a busy machine disturbs least."""
+    """Rounds interleaved, each compared with the one beside it. Judged by the CPU time of the server, which a busy
+    machine disturbs least.
+    """
     kept: list[tuple[float, float]] = []
     without: list[tuple[float, float]] = []
     with servers.ours(fixtures) as us, servers.ours(fixtures, env={"CHLDO_JOURNAL_ENTRIES": "0"}) as them:
         for running in (us, them):
             servers.load(running.port, connections=20, turns=30, room="warm")
-        for _ in range(ROUNDS):
-            for running, into in ((us, kept), (them, without)):
+        for number in range(ROUNDS):
+            pair = ((us, kept), (them, without))
+            for running, into in pair if number % 2 else reversed(pair):
                 into.append(_round(running))
-    cpu = statistics.median(one[0] for one in kept) / statistics.median(one[0] for one in without)
+    cpu = statistics.median(one[0] / other[0] for one, other in zip(kept, without, strict=True))
     rate = statistics.median(one[1] for one in kept), statistics.median(one[1] for one in without)
     detail = f"{rate[0]:,.0f} tokens/s with, {rate[1]:,.0f} without ({rate[0] / rate[1]:.2f}x)"
     return [Row("20 connections: CPU of a turn with the journal against without", cpu, 1.05, "<=", detail)]
