@@ -392,10 +392,13 @@ class Application(FastAPI):
         return describe(super().openapi())
 
     def _include(self, routers: Sequence[APIRouter]) -> None:
-        for router in routers:
+        routes = self.router.routes
+        for place, router in enumerate(routers):
             # What a wire adds to the control plane is guarded like the rest of it.
             guards = [Depends(guard(self.state.access))] if router.prefix.startswith(CONTROL) else []
             self.include_router(router, dependencies=guards)
+            # Routes are tried one after the other: a wire's come before the many of the control plane.
+            routes.insert(place, routes.pop())
 
 
 def world_of(settings: Settings) -> World:
