@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from app.hashee.identifiers import AGENT_TOKEN, TOKEN_PREFIX, digest
@@ -10,6 +11,9 @@ from app.hashee.refusals import Refused
 
 LIFE = 300.0
 """Seconds that an access token lasts."""
+
+MOST_READ = 4_096
+"""Tokens whose signature is known to be right; checking it takes a tenth of the time of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class AccessTokens:
     def __init__(self, key: bytes, life: float = LIFE) -> None:
         self._key = key
         self.life = life
+        self._read: OrderedDict[str, HumanCredential] = OrderedDict()
 
     def make(self, user_id: str, session: str, now: float) -> str:
         """A token from `now` on."""
@@ -48,6 +53,17 @@ class AccessTokens:
 
     def read(self, token: str, now: float) -> HumanCredential:
         """What a token says. Raises `Refused`: INVALID_TOKEN, TOKEN_EXPIRED."""
+        name = digest(token)
+        found = self._read.get(name)
+        if found is None:
+            found = self._read[name] = self._verified(token)
+            if len(self._read) > MOST_READ:
+                self._read.popitem(last=False)
+        if found.expires <= now:
+            raise Refused("TOKEN_EXPIRED")
+        return found
+
+    def _verified(self, token: str) -> HumanCredential:
         import jwt
 
         try:
@@ -58,12 +74,9 @@ class AccessTokens:
                 # The time is the emulated one: it is looked at below.
                 options={"verify_exp": False, "verify_iat": False, "require": ["sub", "sid", "iat", "exp"]},
             )
-            found = HumanCredential(str(claims["sub"]), str(claims["sid"]), float(claims["iat"]), float(claims["exp"]))
+            return HumanCredential(str(claims["sub"]), str(claims["sid"]), float(claims["iat"]), float(claims["exp"]))
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise Refused("INVALID_TOKEN") from None
-        if found.expires <= now:
-            raise Refused("TOKEN_EXPIRED")
-        return found
 
 
 def credential_of(header: str | None, tokens: AccessTokens, now: float) -> Credential:
