@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from app.emulation.determinism import Strand, World
+from app.emulation.determinism import Strand
+from app.emulation.exchanges import Exchange
+from app.emulation.faults.kinds import Place
+from app.emulation.faults.live import Dice
+from app.emulation.occasions import Occasion
 from app.emulation.replies import ReplyAsk
 from app.hashee.fixtures import Brain, Cast, Line, answering
 from app.hashee.frames import AgentTyping, Frame, MessageNew, StreamAbort, StreamDelta, StreamStart
@@ -30,7 +34,7 @@ from app.hashee.tables import agents, messages
 
 if TYPE_CHECKING:
     from app.agent.runner import Happening
-    from app.engine import Engine
+    from app.engine import Engine, Stage
 
 log = logging.getLogger("app.hashee.peers")
 
@@ -60,9 +64,9 @@ class _Peer:
 class Peers:
     """Everybody who answers. `running` counts answers under way."""
 
-    def __init__(self, ledger: Ledger, world: World, engine: Engine, typing_seconds: Callable[[], int]) -> None:
+    def __init__(self, ledger: Ledger, stage: Stage, engine: Engine, typing_seconds: Callable[[], int]) -> None:
         self._ledger = ledger
-        self._world = world
+        self._stage = stage
         self._engine = engine
         self._typing_seconds = typing_seconds
         self._peers: dict[str, _Peer] = {}
@@ -116,19 +120,38 @@ class Peers:
         try:
             async with lock:
                 await self._ledger.do(lambda tx: delivered(tx, [(key, peer.principal, message.conversation_seq)]))
-                strand = self._world.connection("hashee", key).branch(peer.principal, message.conversation_seq)
+                strand = self._stage.world.connection("hashee", key).branch(peer.principal, message.conversation_seq)
                 if peer.brain is not None:
-                    await self._think(peer, peer.brain, message, strand)
+                    await self._think(peer, peer.brain, message, self._exchange(message, strand))
                 else:
                     await self._recite(peer, message, strand)
         except Refused as refused:
             log.info("%s does not answer: %s", peer.name, refused)
-        except Exception:
-            log.exception("%s could not answer", peer.name)
+        except Exception as error:
+            log.warning("%s could not answer: %s", peer.name, self._engine.models.tell(error))
+            log.debug("because of", exc_info=True)
         finally:
             self.running -= 1
             if not lock.locked() and self._locks.get(key) is lock:
                 del self._locks[key]
+
+    def _exchange(self, message: MessageNew, strand: Strand) -> Exchange:
+        """The answer to a message, as an occasion for faults: the request came over REST, so it has no connection."""
+        stage, room = self._stage, message.conversation_id
+        occasion = Occasion(
+            wire="hashee",
+            room=room,
+            user=message.sender_id,
+            message=text_of(message.encrypted_payload),
+            action="message",
+            turn=stage.world.turn("hashee", room),
+        )
+
+        def note(kind: str, exchange: Exchange | None, detail: Any) -> None:
+            if stage.journal.enabled:
+                stage.journal.write(kind, wire="hashee", room=room, detail=detail, clock=strand.clock)
+
+        return Exchange(occasion, strand, Dice(strand.ids), stage.faults, tell=note)
 
     async def _recite(self, peer: _Peer, message: MessageNew, strand: Strand) -> None:
         text = text_of(message.encrypted_payload)
@@ -151,8 +174,9 @@ class Peers:
             lambda tx: send(tx, _actor(tx, peer.principal), conversation_id, out), order=conversation_id
         )
 
-    async def _think(self, peer: _Peer, brain: Brain, message: MessageNew, strand: Strand) -> None:
+    async def _think(self, peer: _Peer, brain: Brain, message: MessageNew, exchange: Exchange) -> None:
         """A graph answers, and its tokens are streamed."""
+        strand = exchange.strand
         conversation = message.conversation_id
         history, people = await self._ledger.see(lambda tx: _known(tx, peer.principal, conversation))
         stream = ulid(strand.clock.time(), strand.ids.seed_bytes(10))
@@ -162,7 +186,7 @@ class Peers:
         said = ""
         started = False
         try:
-            async with asyncio.timeout(LONGEST), aclosing(self._tokens(brain, message, history, strand)) as tokens:
+            async with asyncio.timeout(LONGEST), aclosing(self._tokens(brain, message, history, exchange)) as tokens:
                 async for text in tokens:
                     if not started:
                         started = True
@@ -183,11 +207,12 @@ class Peers:
             await self._ledger.tell(Event(frame, people))
 
     async def _tokens(
-        self, brain: Brain, message: MessageNew, history: list[tuple[bool, str]], strand: Strand
+        self, brain: Brain, message: MessageNew, history: list[tuple[bool, str]], exchange: Exchange
     ) -> AsyncGenerator[str, None]:
         """What the graph says, piece by piece."""
         from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
+        from app.agent.faults import struck
         from app.agent.models import OPEN_MODEL
         from app.agent.runner import AgentToken, conversation, run_graph
 
@@ -205,7 +230,13 @@ class Peers:
         )
 
         async def open_model() -> Any:
-            return models.open(brain.model, None, asked, clock=strand.clock)
+            return models.open(
+                brain.model,
+                None,
+                asked,
+                clock=exchange.strand.clock,
+                matched=lambda explain: exchange.note("match", explain),
+            )
 
         earlier: list[AnyMessage] = [AIMessage(said) if mine else HumanMessage(said) for mine, said in history]
         graph = await asyncio.to_thread(self._engine.graphs.get, brain.graph)
@@ -222,6 +253,7 @@ class Peers:
         running: AsyncGenerator[Happening, None] = run_graph(
             graph, conversation(brain.prompt, earlier, text), config, events=False
         )
+        running = struck(running, exchange.strike(Place.TURN), exchange.strand.clock)
         async with aclosing(running) as happenings:
             async for happening in happenings:
                 if isinstance(happening, AgentToken):

@@ -80,9 +80,9 @@ class HasheeWire:
 
         doors = Doors(self._posting)
         routers = [
+            conversation_routes(doors),  # first: routes are tried one after the other, and these are asked most
             auth_routes(doors, self._settings),
             user_routes(doors),
-            conversation_routes(doors),
             agent_routes(doors, self._settings),
             key_routes(doors),
             file_routes(doors),
@@ -128,7 +128,7 @@ class HasheeWire:
             clock=world.clock,
             profile=self.profile,
         )
-        peers = Peers(ledger, world, engine, lambda: self.profile().typing_seconds)
+        peers = Peers(ledger, self._stage, engine, lambda: self.profile().typing_seconds)
 
         async def take(cast: Cast) -> None:
             await _seed(post, cast)

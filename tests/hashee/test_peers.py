@@ -247,3 +247,26 @@ async def test_the_javascript_example_answers(tmp_path: Path) -> None:
                 await process.wait()
         for client in town.clients:
             await client.aclose()
+
+
+async def test_the_model_of_an_agent_fails_by_faults(server: LiveServer) -> None:
+    person = await me(server)
+    mint = await place(person, "Mint")
+    http = person.http
+    one = {"fault": "llm-error", "status": 429, "after_tokens": 2, "count": 1, "when": {"wire": "hashee", "room": mint}}
+    two = {"fault": "llm-error", "status": 500, "when": {"message": sealed("not this one")}}
+    assert (await http.post("/_emulator/faults", json={"faults": [one, two]})).status_code == 201
+    async with person.listening() as ear:
+        await person.send(mint, payload=sealed("hello"))
+        aborted = await ear.next("stream.abort")
+        deltas = [frame["encrypted_payload"] for frame in ear.heard if frame["type"] == "stream.delta"]
+        assert [base64.b64decode(one).decode() for one in deltas] == ["Hello", " "]
+        assert (
+            aborted["stream_id"] == next(frame for frame in ear.heard if frame["type"] == "stream.start")["stream_id"]
+        )
+        await person.send(mint, payload=sealed("again"))
+        assert (await ear.next("stream.done"))["encrypted_payload"] == sealed("Hello there")
+    found = (await http.get("/_emulator/journal", params={"kind": "fault,match", "room": mint})).json()["entries"]
+    assert [entry["kind"] for entry in found[-3:]] == ["fault", "match", "match"]
+    assert {entry["wire"] for entry in found} == {"hashee"}
+    assert (await http.delete("/_emulator/faults")).status_code == 200
