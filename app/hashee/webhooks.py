@@ -66,7 +66,7 @@ class Webhooks:
                 except Refused as refused:
                     log.error("no webhook is called: %s", refused)
                     pause = RECOVERY
-                await self._rest(news, None if pause is None else began + pause - self._post.clock.time())
+                await self._rest(news, None if pause is None else began + pause)
         finally:
             for task in self._running:
                 task.cancel()
@@ -97,17 +97,21 @@ class Webhooks:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke", exc_info=error)
 
-    async def _rest(self, news: asyncio.Event, pause: float | None) -> None:
-        """Waits for news, or until the pause is over by the emulated clock."""
+    async def _rest(self, news: asyncio.Event, until: float | None) -> None:
+        """Waits for news, or until a moment of the emulated clock."""
         waiting: set[asyncio.Future[Any]] = {asyncio.create_task(news.wait(), name=RESTING)}
-        if pause is not None:
-            waiting.add(asyncio.create_task(self._post.clock.sleep(pause), name=RESTING))
+        if until is not None:
+            waiting.add(asyncio.create_task(self._sleep(until), name=RESTING))
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for one in waiting:
                 one.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _sleep(self, until: float) -> None:
+        # The clock may have been advanced between the making of the task and its first step: here it is looked at.
+        await self._post.clock.sleep(until - self._post.clock.time())
 
     async def _deliver(self, due: Due) -> None:
         body = body_of(due.frame, self._post.profile(), due.created_at)
