@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import orjson
 from fastapi import Request, Response
@@ -74,14 +74,18 @@ class ControlRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        known = {"token", *_query_names(self.dependant)}
+        lists = {"token": False, **_query_names(self.dependant)}
 
         async def answer(request: Request) -> Response:
             try:
-                for name in request.query_params:
-                    if name not in known:
-                        others = ", ".join(sorted(known - {"token"})) or "none"
+                seen: set[str] = set()
+                for name, _ in request.query_params.multi_items():
+                    if name not in lists:
+                        others = ", ".join(sorted(lists.keys() - {"token"})) or "none"
                         raise Refused(400, f"{name}: no such parameter; known: {others}")
+                    if name in seen and not lists[name]:
+                        raise Refused(400, f"{name}: expected one value, found several")
+                    seen.add(name)
                 return await handle(BoundedRequest(_as_json(request.scope), request.receive))
             except RequestValidationError as error:
                 return refusal(400, *_lines(error.errors()))
@@ -105,16 +109,24 @@ def _as_json(scope: Scope) -> Scope:
     return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
 
 
-def _query_names(dependant: Any) -> set[str]:
-    """The query parameters of a route and of what it depends on; those of a model are its fields."""
-    names: set[str] = set()
+def _query_names(dependant: Any) -> dict[str, bool]:
+    """The query parameters of a route and of what it depends on, and whether each may be given several times; those of
+    a model are its fields.
+    """
+    names: dict[str, bool] = {}
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            names |= {inner.alias or name for name, inner in kind.model_fields.items()}
+            names |= {inner.alias or name: _is_list(inner.annotation) for name, inner in kind.model_fields.items()}
         else:
-            names.add(field.alias)
-    return names.union(*map(_query_names, dependant.dependencies))
+            names[field.alias] = _is_list(kind)
+    for one in dependant.dependencies:
+        names |= _query_names(one)
+    return names
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(part) is list for part in (annotation, *get_args(annotation)))
 
 
 def _lines(errors: Sequence[Any]) -> list[str]:

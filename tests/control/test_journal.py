@@ -25,6 +25,12 @@ def kinds(entries: list[dict[str, Any]]) -> list[str]:
     return [entry["kind"] for entry in entries]
 
 
+def test_a_parameter_is_given_once(control: Control) -> None:
+    told = control.refused(400, "GET", "/journal?room=a&room=b")
+    assert told == "room: expected one value, found several"
+    control.get("/journal", kind=["in", "out"])
+
+
 async def test_a_turn_is_written_from_the_first_byte_to_the_last(control: Control, shared: LiveServer) -> None:
     await turn(shared, "r1", "누구세요")
     await ask(control, "GET", "/journal/wait?kind=close&room=r1")
