@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +85,30 @@ class Judge:
 
 
 judge_of = cache(Judge)
+
+
+@cache
+def _documents(wire: str, edition: str, kind: str) -> tuple[Validator, Callable[[str], Any]]:
+    folder = TREE / wire / edition
+    schema = json.loads((folder / f"{kind.lower()}s.schema.json").read_text(encoding="utf-8"))
+    Strict.check_schema(schema)
+    models = load(folder / f"{wire}_{edition.replace('-', '_')}.py")
+    return Strict(schema), getattr(models, f"parse_{kind.lower()}")
+
+
+def judge(wire: str, edition: str, kind: str, messages: list[Json]) -> set[str]:
+    """The types of the messages, all of which are as the checked-in documents say. `kind`: `Frame` or `Request`."""
+    validator, read = _documents(wire, edition, kind)
+    for message in messages:
+        try:
+            validator.validate(message)
+        except jsonschema.ValidationError as error:
+            raise AssertionError(f"{message}: {error.message}") from error
+        if kind == "Frame":
+            assert read(compact(message)).encode() == compact(message), "the same keys in the same order"
+        else:
+            read(compact(message))
+    return {message["type"] for message in messages}
 
 
 def compact(frame: Json) -> str:

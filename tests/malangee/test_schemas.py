@@ -4,36 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
-import jsonschema
 import pytest
 
 from app.malangee.dialects import BACKEND_SCENARIO, GUIDE_CHAT
 from app.malangee.requests import Malformed, Unknown, parse
-from tests.contract.judges import TREE, Strict, compact, load
+from tests.contract.judges import judge
 from tests.live import LiveServer
 from tests.malangee.caller import GUEST, Sound, call
-
-Json = dict[str, Any]
-
-
-def judge(edition: str, kind: str, messages: list[Json]) -> set[str]:
-    """The types of the messages, all of which are as the checked-in documents say."""
-    folder = TREE / "malangee" / edition
-    schema = json.loads((folder / f"{kind.lower()}s.schema.json").read_text(encoding="utf-8"))
-    validator = Strict(schema)
-    read = getattr(load(folder / f"malangee_{edition}.py"), f"parse_{kind.lower()}")
-    for message in messages:
-        try:
-            validator.validate(message)
-        except jsonschema.ValidationError as error:
-            raise AssertionError(f"{message}: {error.message}") from error
-        if kind == "Frame":
-            assert read(compact(message)).encode() == compact(message), "the same keys in the same order"
-        else:
-            read(compact(message))
-    return {message["type"] for message in messages}
 
 
 async def test_the_guides_frames_are_as_documented(quick: LiveServer, spoken: Callable[[str], Sound]) -> None:
@@ -51,7 +29,7 @@ async def test_the_guides_frames_are_as_documented(quick: LiveServer, spoken: Ca
             if number == 3:
                 await scenario.until("transcript.done", 3)
         await scenario.until("scenario.completed")
-    assert judge("guide", "Frame", chat.frames + scenario.frames) == set(GUIDE_CHAT.names.values())
+    assert judge("malangee", "guide", "Frame", chat.frames + scenario.frames) == set(GUIDE_CHAT.names.values())
 
 
 async def test_the_backends_frames_are_as_documented(backend: LiveServer, spoken: Callable[[str], Sound]) -> None:
@@ -67,7 +45,7 @@ async def test_the_backends_frames_are_as_documented(backend: LiveServer, spoken
         await scenario.until("input_audio.transcript")
         await scenario.send({"type": "text", "text": "I am at the hotel with the agent and I want to check in."})
         await scenario.until("scenario.completed")
-    types = judge("backend", "Frame", chat.frames + scenario.frames)
+    types = judge("malangee", "backend", "Frame", chat.frames + scenario.frames)
     assert types >= set(BACKEND_SCENARIO.names.values()) - {"error", ""}
 
 
@@ -79,5 +57,5 @@ def test_every_request_that_is_documented_is_understood(edition: str) -> None:
     for message in found.requests:
         dialect = BACKEND_SCENARIO if message.title == "input_audio_chunk" else GUIDE_CHAT
         for example in message.examples:
-            judge(edition, "Request", [example])
+            judge("malangee", edition, "Request", [example])
             assert not isinstance(parse(json.dumps(example), dialect), Malformed | Unknown), example
