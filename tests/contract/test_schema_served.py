@@ -58,12 +58,12 @@ def test_the_index_names_every_document(client: httpx.Client) -> None:
         )
     }
     assert named == set(FILES) - {"index.json"}
-    assert [edition["id"] for edition in editions if edition["default"]] == ["2024-11-13", "guide"]
+    assert [edition["id"] for edition in editions if edition["default"]] == ["2024-11-13", "guide", "2026-01"]
 
 
 def test_the_address_without_its_last_slash_leads_to_the_index(demo: LiveServer) -> None:
     answer = httpx.get(f"{demo.http}/_emulator/schema", follow_redirects=True, timeout=30)
-    assert [wire["name"] for wire in answer.json()["wires"]] == ["chldo", "malangee"]
+    assert [wire["name"] for wire in answer.json()["wires"]] == ["chldo", "malangee", "hashee"]
 
 
 @pytest.mark.parametrize("path", ["", "chldo/2024-11-13/asyncapi.json"])

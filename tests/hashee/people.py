@@ -17,7 +17,9 @@ from websockets.exceptions import ConnectionClosed
 
 from app.hashee.fixtures import PASSWORD, uid
 from app.hashee.gateway import _pongs
+from app.hashee.profiles import FIRST
 from app.hashee.wire import HasheeWire
+from tests.contract.judges import judge
 from tests.live import PATIENCE, Json, LiveServer
 
 PAYLOAD = base64.b64encode(b"sealed").decode()
@@ -112,6 +114,8 @@ class Person:
             await ear.say({"type": "auth", "token": self.token} | ({"agent_id": self.id} if self.agent else {}))
             assert await ear.next() == {"type": "auth.ok"}
             yield ear
+            # Whatever a test is about: all that it has heard is as documented.
+            judge("hashee", query.get("profile", FIRST), "Frame", ear.heard)
 
     async def pair(self, other: Person) -> str:
         """The conversation with another user."""
