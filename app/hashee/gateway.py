@@ -250,8 +250,10 @@ class Gateway:
 
     async def watch(self) -> None:
         """Looks after all sockets until it is cancelled."""
+        now = self._clock.monotonic()
         while True:
-            await self._clock.sleep(LOOK)
+            # From one look to the next, not from its end: the clock may be advanced in between.
+            await self._clock.sleep(now + LOOK - self._clock.monotonic())
             now, wall = self._clock.monotonic(), self._clock.time()
             for socket in list(self.sockets):
                 if not socket.closing:

@@ -160,9 +160,11 @@ class Post:
 
     async def watch(self) -> None:
         """Ends streams and artifacts whose time is over, and tidies up; runs until it is cancelled."""
-        tidied = self.clock.monotonic()
+        looked = tidied = self.clock.monotonic()
         while True:
-            await self.clock.sleep(LOOK)
+            # From one look to the next, not from its end: the clock may be advanced while the store is asked.
+            await self.clock.sleep(looked + LOOK - self.clock.monotonic())
+            looked = self.clock.monotonic()
             try:
                 await self.streams.sweep()
                 if await self.ledger.see(any_due):
