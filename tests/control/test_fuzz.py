@@ -45,7 +45,7 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-MANY = settings(FEW, max_examples=200)
+MANY = settings(FEW, max_examples=100)
 PLANE = DESCRIBED.include(path_regex=f"^{CONTROL}/").exclude(path=ENDLESS)
 WIRES = DESCRIBED.exclude(path_regex=f"^{CONTROL}/")
 
