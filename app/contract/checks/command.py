@@ -53,8 +53,7 @@ def carry_out(order: Order, output: TextIO, *, clock: Clock, ids: Ids) -> int:
         _check_writable(name)
     plan, choice = order.plan, order.choice
     if order.tape is not None:
-        secrets = (plan.api_key, plan.unusable_key, *plan.failing_keys)
-        report = check_recordings(wire, order.tape, choice, clock=clock, secrets=secrets)
+        report = check_recordings(wire, order.tape, choice, clock=clock, secrets=plan.secrets)
     else:
         try:
             report = asyncio.run(check_server(wire, plan, choice, clock=clock, ids=ids))

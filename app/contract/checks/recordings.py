@@ -26,13 +26,16 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What a GET gave. `problem` says why there is no answer at all, "" if there is one."""
+    """What a request gave. `problem` says why there is no answer at all, "" if there is one; `asked` is the JSON that
+    went with it, where rules may know it.
+    """
 
     url: str
     status: int = 0
     content_type: str = ""
     body: bytes = b""
     problem: str = ""
+    asked: str = ""
 
 
 Downloads = Mapping[tuple[str, str], Download]

@@ -10,10 +10,11 @@ Every wait is bounded: by silence of `timeout` seconds, and by four times that i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -47,7 +48,8 @@ class Misuse(ValueError):
 class Plan:
     """What to ask for. `wanted`: groups that have a rule to be judged; `skipped`: groups left out by name.
 
-    `say`: further messages, one turn each. `failing_keys`: keys whose turns fail. `timeout`: seconds of silence.
+    `login`: who logs in, `EMAIL:PASSWORD` or an access token. `say`: further messages, one turn each. `failing_keys`:
+    keys whose turns fail. `timeout`: seconds of silence.
     """
 
     url: str
@@ -60,6 +62,13 @@ class Plan:
     wanted: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     timeout: float = 20.0
+    login: str = ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be printed."""
+        password = self.login.partition(":")[2]
+        return (self.api_key, self.unusable_key, *self.failing_keys, password or self.login)
 
     def wants(self, probe: str, *feeds: str) -> bool:
         """Whether the probe of a group is to run: it is not left out, and feeds a group that is judged."""
@@ -210,6 +219,8 @@ class Rig:
         self.turns = 0
         self.notes: list[str] = []
         self.downloads: dict[tuple[str, str], Download] = {}
+        self.secrets: list[str] = []
+        """What the server has given and must not be printed."""
         self._lines: list[Line] = []
         self._client: httpx.AsyncClient | None = None
 
@@ -259,8 +270,6 @@ class Rig:
 
     async def fetch(self, wanted: Iterable[tuple[str, str, str]]) -> None:
         """Fetches files, a few at a time: the URL as announced, the variant, and the URL to ask for in its place."""
-        if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self.timeout, trust_env=not self.local)
         few = asyncio.Semaphore(4)
 
         async def one(announced: str, variant: str, asked: str) -> None:
@@ -271,11 +280,28 @@ class Rig:
             for announced, variant, asked in wanted:
                 group.create_task(one(announced, variant, asked))
 
-    async def _get(self, url: str) -> Download:
-        assert self._client is not None
+    async def call(
+        self, name: str, who: str, method: str, url: str, body: Any = None, *, token: str = "", told: bool = True
+    ) -> Download:
+        """Asks for something over HTTP, with a JSON body and a bearer token where there are such. What comes is among
+        the downloads, by `name` and who asked. `told`: what goes and comes holds no secret, so that rules may see it.
+        """
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        answer = await self._get(url, method, None if body is None else json.dumps(body), headers)
+        if told:
+            self.downloads[name, who] = replace(answer, asked="" if body is None else json.dumps(body))
+        return answer
+
+    async def _get(
+        self, url: str, method: str = "GET", content: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Download:
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=self.timeout, trust_env=not self.local)
         body = bytearray()
+        asked = {**(headers or {}), **({} if content is None else {"content-type": "application/json"})}
+        ask = self._client.stream(method, url, content=content, headers=asked)
         try:
-            async with asyncio.timeout(PATIENCE * self.timeout), self._client.stream("GET", url) as answer:
+            async with asyncio.timeout(PATIENCE * self.timeout), ask as answer:
                 async for chunk in answer.aiter_bytes():
                     body += chunk
                     if len(body) > LARGEST_DOWNLOAD:

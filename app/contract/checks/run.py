@@ -47,14 +47,15 @@ async def check_server(wire: Wire[Any], plan: Plan, choice: Choice, *, clock: Cl
     wanted = frozenset(rule.group for rule in rules)
     groups = frozenset(rule.group for rule in wire.rules)
     plan = replace(plan, revision=choice.revision, wanted=wanted, skipped=frozenset(choice.skip) & groups)
-    redact = redactor([plan.api_key, plan.unusable_key, *plan.failing_keys, plan.org_id])
     began = clock.monotonic()
-    problem = ""
+    why: str | None = None
     async with Rig(clock=clock, ids=ids, timeout=plan.timeout) as rig:
         try:
             await wire.probe(rig, plan)
         except NoConnection as no:
-            problem = f"cannot connect to {redact(plan.url)}: {redact(str(no))}"
+            why = str(no)
+    redact = redactor([*plan.secrets, plan.org_id, *rig.secrets])
+    problem = f"cannot connect to {redact(plan.url)}: {redact(why)}" if why is not None else ""
     recordings = rig.recordings
     belief = wire.believe(recordings)
     judged = choice.revision or belief.revision or wire.revisions[-1]
