@@ -311,7 +311,17 @@ def verify(
     tape: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Check recordings instead: a tape, a folder of tapes, or a HAR.")
     ] = None,
-    api_key: Annotated[str | None, typer.Option(help="Key of the space.", envvar="CHLDO_API_KEY")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="Key of the space; on hashee, token of an agent (hsk_…).", envvar="CHLDO_API_KEY")
+    ] = None,
+    login: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EMAIL:PASSWORD|TOKEN",
+            help="On hashee: the person who talks with that agent, or an access token of theirs.",
+            envvar="CHLDO_LOGIN",
+        ),
+    ] = None,
     org_id: Annotated[str | None, typer.Option(help="Names the space in revision 2024-07-01.")] = None,
     unusable_key: Annotated[str | None, typer.Option(metavar="KEY", help="A key that is switched off.")] = None,
     failing_key: Annotated[
@@ -330,7 +340,9 @@ def verify(
         list[str] | None, typer.Option(metavar="RULE|GROUP", help="Leave this out; may be repeated.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds of silence before giving up.")] = 20.0,
-    wire: Annotated[str, typer.Option(help="The wire that the server should speak.")] = "chldo",
+    wire: Annotated[
+        str, typer.Option(help="The wire that the server should speak: chldo, malangee, hashee.")
+    ] = "chldo",
     as_json: Annotated[str, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")] = "",
     as_junit: Annotated[str, typer.Option("--junit", metavar="FILE|-", help="Write the report as JUnit XML.")] = "",
     only_list: Annotated[bool, typer.Option("--list", help="List the rules and end.")] = False,
@@ -352,6 +364,7 @@ def verify(
         tuple(failing_key or ()),
         tuple(say or ()),
         timeout=timeout,
+        login=login or "",
     )
     choice = Choice(tuple(only or ()), tuple(skip or ()), revision or "")
     order = Order(plan, tape, wire, choice, as_json, as_junit, only_list)

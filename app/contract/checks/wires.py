@@ -35,6 +35,7 @@ class Wire(Generic[E]):
 def wires() -> dict[str, Wire[Any]]:
     """All wires that can be checked, by name."""
     from app.contract.chldo.wire import CHLDO
+    from app.contract.hashee.wire import HASHEE
     from app.contract.malangee.wire import MALANGEE
 
-    return {wire.name: wire for wire in (CHLDO, MALANGEE)}
+    return {wire.name: wire for wire in (CHLDO, MALANGEE, HASHEE)}
