@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -379,6 +379,12 @@ ENDED = {"type": "session.invalidated", "payload": {"reason": "x", "message": "x
 def test_recordings_are_judged(rule: str, frames: list[Json], close: tuple[int, str] | None, outcome: str) -> None:
     (found,) = (one for one in RULES if one.id == rule)
     assert judge(found, gather([tape(*frames, close=close)], FIRST, {})).outcome == outcome
+
+
+def test_a_close_of_the_clients_own_is_no_matter_of_rules() -> None:
+    recording = tape(ENDED, close=(1000, ""))
+    own = Recording(replace(recording.tape, closed_by="client"))
+    assert {judge(rule, gather([own], FIRST, {})).outcome for rule in RULES} == {"passed", "skipped"}
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,8 @@ def talk_of(recording: Recording) -> Talk:
         if client and body is not None and str(body.get("type", "")).startswith("auth"):
             raw = json.dumps({"type": body["type"], "…": "…"}, ensure_ascii=False)
         frames.append(Told(number, client, frame.at, raw, body, marks))
-    return Talk(recording.tape.name, tuple(frames), recording.tape.close, recording.watched)
+    closed = None if recording.tape.closed_by in ("client", "recorder") else recording.tape.close
+    return Talk(recording.tape.name, tuple(frames), closed, recording.watched)
 
 
 def believe(recordings: Sequence[Recording]) -> Belief:
