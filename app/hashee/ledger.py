@@ -246,27 +246,26 @@ class Ledger:
         raise AssertionError("the last try returns")
 
     def _number(self, tx: Tx) -> list[int]:
+        """Writes events for all processes. Their numbers are heard as soon as they are committed, which may be before
+        this process goes on: so what it has caused itself is ready before that.
+        """
         rows = [{"at": tx.now, "body": event.stored()} for event in tx.told]
-        return list(
+        numbers = list(
             tx.connection.scalars(insert(event_rows).returning(event_rows.c.id, sort_by_parameter_order=True), rows)
         )
+        self._ready.update(zip(numbers, tx.told, strict=True))
+        while len(self._ready) > REMEMBERED:
+            self._ready.popitem(last=False)
+        return numbers
 
     # -- on the event loop ---------------------------------------------------------------------------------------------
 
     def _ended(self, asks: Sequence[_Ask[Any]], results: Sequence[_Done] | None) -> None:
-        if results is None:
+        if results is None or not self._database.exclusive:
             return
-        if self._database.exclusive:
-            told = [event for done in results for event in done.events]
-            if told:
-                self._dispatch(told)
-            return
-        for done in results:
-            for number, event in zip(done.numbers, done.events, strict=True):
-                if number not in self._seen:
-                    self._ready[number] = event
-        while len(self._ready) > REMEMBERED:
-            self._ready.popitem(last=False)
+        told = [event for done in results for event in done.events]
+        if told:
+            self._dispatch(told)
 
     def _heard(self, text: str) -> None:
         if len(self._waiting) > DISPATCH_LIMIT:

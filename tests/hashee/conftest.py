@@ -1,4 +1,4 @@
-"""Two servers for the tests of the wire: one whose time flows, one whose time is moved by hand."""
+"""Servers for the tests of the wire, on each kind of store: one whose time flows, one whose time is moved by hand."""
 
 from __future__ import annotations
 
@@ -13,17 +13,27 @@ from tests.spaces.conftest import empty_database
 __all__ = ["empty_database"]
 
 
-@pytest.fixture(scope="session")
-def flowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+STORES = ["sqlite", "postgresql"]
+
+
+def store_of(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The setting `store` of a server, for a fixture that has `STORES` as its params."""
+    return {"url": request.getfixturevalue("empty_database")()} if request.param == "postgresql" else {}
+
+
+@pytest.fixture(scope="session", params=STORES)
+def flowing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("hashee")
-    with LiveServer(folder / "data", fixtures=write_cast(folder / "fixtures"), watch=False) as server:
+    fixtures, store = write_cast(folder / "fixtures"), store_of(request)
+    with LiveServer(folder / "data", fixtures=fixtures, watch=False, store=store) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+@pytest.fixture(scope="session", params=STORES)
+def standing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("hashee")
-    with LiveServer(folder / "data", fixtures=write_cast(folder / "fixtures"), watch=False, seed=7) as server:
+    fixtures, store = write_cast(folder / "fixtures"), store_of(request)
+    with LiveServer(folder / "data", fixtures=fixtures, watch=False, seed=7, store=store) as server:
         yield server
 
 

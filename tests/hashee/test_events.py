@@ -185,6 +185,7 @@ async def test_artifacts_are_answered_updated_and_over(still: Town) -> None:
     person, agent = await still.person(), still.agent()
     conversation = await person.use(agent)
     async with person.listening() as human, agent.listening() as machine:
+        await human.next("agent.status")
         sent = await agent.send(
             conversation, content_type="artifact", artifact={"subtype": "form", "expires_in_seconds": 60}
         )

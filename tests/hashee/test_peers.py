@@ -6,13 +6,14 @@ import asyncio
 import base64
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from app.hashee.fixtures import PASSWORD, uid
+from tests.hashee.conftest import STORES, store_of
 from tests.hashee.people import Ear, Person, Town, write_cast
 from tests.live import PATIENCE, Json, LiveServer
 
@@ -54,10 +55,11 @@ def write(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> object:
+@pytest.fixture(scope="module", params=STORES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("peers")
-    with LiveServer(folder / "data", fixtures=write(folder / "fixtures"), seed=3) as running:
+    fixtures, store = write(folder / "fixtures"), store_of(request)
+    with LiveServer(folder / "data", fixtures=fixtures, seed=3, store=store) as running:
         yield running
 
 
