@@ -14,6 +14,7 @@ from app.control.refusals import Refused
 from app.emulation.determinism import RealClock
 
 if TYPE_CHECKING:
+    from app.engine import Engine
     from app.spaces.archive import Archive
 
 
@@ -48,21 +49,21 @@ def snapshot_routes(plane: Plane) -> APIRouter:
     routes = router(plane, "snapshots", 404, 409, 413, 503)
     machine = RealClock()
 
-    def archive() -> Archive:
+    def archive(engine: Engine) -> Archive:
         from app.spaces.archive import Archive
 
-        return Archive(plane.data / "snapshots")
+        return Archive(plane.data / "snapshots", engine.contents.holdings)
 
     @routes.get("/snapshots", summary="Every snapshot")
     async def all_of_them() -> Snapshots:
-        await plane.engine()
-        found = await asyncio.to_thread(archive().all)
+        found = await asyncio.to_thread(archive(await plane.engine()).all)
         return Snapshots(snapshots=[Snapshot(**asdict(one)) for one in found])
 
     @routes.post("/snapshots", summary="Keep what the store holds now", status_code=201)
     async def take(body: Named | None = None) -> Snapshot:
-        """Spaces, keys, balances, rooms, turns, fired hotwords, and the threads of graphs that keep their own memory:
-        as they are at one moment, in a file in the data folder. Turns may run meanwhile.
+        """Spaces, keys, balances, rooms, turns, fired hotwords, what the other wires keep (but for the bytes of files),
+        and the threads of graphs that keep their own memory: as they are at one moment, in a file in the data folder.
+        Turns may run meanwhile.
         """
         from app.spaces.archive import ArchiveFull, Taken
 
@@ -71,7 +72,7 @@ def snapshot_routes(plane: Plane) -> APIRouter:
         async with plane.changing:
             taken = Taken(await engine.contents.take(), await engine.threads.take(), dict(engine.book.decided))
             try:
-                made = await asyncio.to_thread(archive().write, name, machine.time(), taken)
+                made = await asyncio.to_thread(archive(engine).write, name, machine.time(), taken)
             except ArchiveFull as full:
                 raise Refused(409, f"snapshots: {full}") from None
         plane.note("snapshot", id=made.id)
@@ -79,16 +80,17 @@ def snapshot_routes(plane: Plane) -> APIRouter:
 
     @routes.post("/snapshots/{id}/restore", summary="Put the store back to a snapshot")
     async def restore(which: Which) -> Snapshot:
-        """All or nothing. Sockets stay open; a turn under way goes on for its client, but it is not kept. Faults,
-        replies, the clock and the journal stay as they are.
+        """All or nothing. Sockets stay open, but for those that came in with a login or a token that the snapshot does
+        not have; a turn under way goes on for its client, but it is not kept. Faults, replies, the clock and the
+        journal stay as they are.
         """
         from app.spaces.archive import NoSnapshot
 
         engine = await plane.engine()
         async with plane.changing:
             try:
-                found = await asyncio.to_thread(archive().find, which)
-                taken = await asyncio.to_thread(archive().read, found)
+                found = await asyncio.to_thread(archive(engine).find, which)
+                taken = await asyncio.to_thread(archive(engine).read, found)
             except NoSnapshot as none:
                 raise Refused(404, f"id: {none}") from None
             await engine.contents.put(taken.rows)
@@ -103,13 +105,13 @@ def snapshot_routes(plane: Plane) -> APIRouter:
     async def delete(which: Which) -> Removed:
         from app.spaces.archive import NoSnapshot
 
-        await plane.engine()
+        engine = await plane.engine()
         async with plane.changing:
             try:
-                found = await asyncio.to_thread(archive().find, which)
+                found = await asyncio.to_thread(archive(engine).find, which)
             except NoSnapshot as none:
                 raise Refused(404, f"id: {none}") from None
-            await asyncio.to_thread(archive().delete, found)
+            await asyncio.to_thread(archive(engine).delete, found)
         return Removed(removed=1)
 
     return routes

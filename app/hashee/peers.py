@@ -167,12 +167,17 @@ class Peers:
             said = (line.say or "").replace("{{msg}}", text or "")
             payload = line.payload or (message.encrypted_payload if line.say == "{{msg}}" else payload_of(said))
             out = Outgoing("text", payload, f"answer:{message.message_id}"[:64])
-            await self._say(peer, message.conversation_id, out)
+            await self._say(peer, message, out)
 
-    async def _say(self, peer: _Peer, conversation_id: str, out: Outgoing) -> None:
-        await self._ledger.do(
-            lambda tx: send(tx, _actor(tx, peer.principal), conversation_id, out), order=conversation_id
-        )
+    async def _say(self, peer: _Peer, message: MessageNew, out: Outgoing) -> None:
+        """Sends an answer, unless what it answers is gone with a reset or a restore."""
+
+        def answer(tx: Tx) -> None:
+            if tx.value(select(messages.c.id).where(messages.c.id == message.message_id)) is None:
+                raise Refused("NOT_FOUND", "The message is gone")
+            send(tx, _actor(tx, peer.principal), message.conversation_id, out)
+
+        await self._ledger.do(answer, order=message.conversation_id)
 
     async def _think(self, peer: _Peer, brain: Brain, message: MessageNew, exchange: Exchange) -> None:
         """A graph answers, and its tokens are streamed."""
@@ -200,7 +205,7 @@ class Peers:
         finally:
             await self._tell(people, AgentTyping(agent_id, conversation, False, 0))
         if started:
-            await self._say(peer, conversation, Outgoing("text", payload_of(said), stream, stream_id=stream))
+            await self._say(peer, message, Outgoing("text", payload_of(said), stream, stream_id=stream))
 
     async def _tell(self, people: tuple[str, ...], frame: Frame) -> None:
         if people:

@@ -156,6 +156,13 @@ class Post:
                     news.set()
                 self.webhooks_due.set()
 
+    def look_again(self) -> None:
+        """The store holds something else now: whoever waits for an event looks whether it is there."""
+        for own in self._wakeups.values():
+            for news in own:
+                news.set()
+        self.webhooks_due.set()
+
     # -- what time brings ----------------------------------------------------------------------------------------------
 
     async def watch(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from app.hashee.fixtures import Cast, CastAgent, CastGroup, CastUser
 from app.hashee.identifiers import AGENT, HUMAN, digest, principal
 from app.hashee.ledger import Tx
-from app.hashee.tables import agents, conversations, members, metadata, relations, secrets, tokens, users
+from app.hashee.tables import CONTENTS, agents, conversations, members, relations, tokens, users
 
 
 def seed(tx: Tx, cast: Cast, passwords: Mapping[str, str]) -> None:
@@ -33,9 +33,8 @@ def seed(tx: Tx, cast: Cast, passwords: Mapping[str, str]) -> None:
 
 def clear(tx: Tx) -> None:
     """Everything but the keys of the service is gone."""
-    for table in reversed(metadata.sorted_tables):
-        if table is not secrets:
-            tx.run(delete(table))
+    for table in reversed(CONTENTS):
+        tx.run(delete(table))
 
 
 def _there(tx: Tx, table: Any, uid: str) -> bool:

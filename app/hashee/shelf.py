@@ -76,6 +76,16 @@ class Shelf:
         """The hash of a file, in hexadecimal."""
         return await asyncio.to_thread(_hash, self.path(upload_id))
 
+    async def has(self, upload_id: str) -> bool:
+        """Whether the bytes are there."""
+        return await asyncio.to_thread(self.path(upload_id).is_file)
+
+    async def clear(self) -> None:
+        """Deletes all files."""
+        await asyncio.to_thread(
+            lambda: _delete([path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)])
+        )
+
     async def drop(self, upload_ids: list[str]) -> None:
         """Deletes files."""
         await asyncio.to_thread(_delete, [self.path(uid) for uid in upload_ids])

@@ -278,3 +278,6 @@ deliveries = Table(
 )
 Index("ix_hashee_deliveries_lane", deliveries.c.agent_id, deliveries.c.lane, deliveries.c.state, deliveries.c.cursor)
 Index("ix_hashee_deliveries_due", deliveries.c.state, deliveries.c.due_at)
+
+CONTENTS = tuple(table for table in metadata.sorted_tables if table is not secrets and table is not events)
+"""What people and agents have made: gone with a reset, part of snapshots. Keys and notices of the service are not."""

@@ -102,9 +102,10 @@ class HasheeWire:
         from app.hashee.peers import Peers
         from app.hashee.post import Post
         from app.hashee.shelf import Shelf
-        from app.hashee.tables import SCHEMA
+        from app.hashee.tables import CONTENTS, SCHEMA
         from app.hashee.targets import Outbound
         from app.hashee.webhooks import Webhooks
+        from app.spaces.contents import Part
         from app.spaces.schema import settle_alone
 
         await engine.database.write(partial(settle_alone, schema=SCHEMA))
@@ -137,6 +138,7 @@ class HasheeWire:
 
         await take(await asyncio.to_thread(read_cast, engine.fixtures.folder))
         engine.fixtures.also(read_cast, take)
+        engine.contents.also(Part(self.name, SCHEMA.head, CONTENTS, self._restored))
         self.gateway.hub.heard.append(peers.heard)
         self._peers, self._post = peers, post
         self._webhooks = Webhooks(
@@ -153,8 +155,24 @@ class HasheeWire:
         for socket in self.gateway.sockets:
             socket.finish(INVALIDATED, "reset")
         await post.ledger.do(clear)
+        await post.shelf.clear()
         post.limits.forget()
         await _seed(post, cast)
+
+    async def _restored(self) -> None:
+        """Other rows are in the tables: sockets of sessions and tokens that they do not know are closed."""
+        from app.hashee.refusals import Refused
+
+        post = self._post
+        if post is None:
+            return
+        for socket in list(self.gateway.sockets):
+            if socket.credential is not None and not socket.closing:
+                try:
+                    await post.who(socket.credential)
+                except Refused:
+                    socket.finish(INVALIDATED, "restore")
+        post.look_again()
 
     async def watch(self) -> None:
         async with asyncio.TaskGroup() as tasks:

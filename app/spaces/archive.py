@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from app.spaces.contents import SCHEMA, Rows, fits
+from app.spaces.contents import Holdings, Rows
 
 MOST = 100
 """Snapshots that are kept."""
@@ -57,10 +57,11 @@ class Taken:
 
 
 class Archive:
-    """The snapshots in a folder, which is made with the first."""
+    """The snapshots in a folder, which is made with the first. `holdings` says what rows they may hold."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, holdings: Holdings) -> None:
         self._folder = folder
+        self._holdings = holdings
 
     def all(self) -> list[Snapshot]:
         """Oldest first."""
@@ -83,7 +84,13 @@ class Archive:
         descriptor, part = tempfile.mkstemp(".part", dir=self._folder)  # mode 0600
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                header = {"schema": SCHEMA, "name": name, "at": at, **counts, "threads": len(taken.threads)}
+                header = {
+                    "schemas": self._holdings.schemas,
+                    "name": name,
+                    "at": at,
+                    **counts,
+                    "threads": len(taken.threads),
+                }
                 stream.write(orjson.dumps(header) + b"\n")
                 stream.writelines(
                     orjson.dumps({"table": key, "rows": rows}) + b"\n" for key, rows in taken.rows.items()
@@ -102,11 +109,13 @@ class Archive:
         try:
             with path.open("rb") as stream:
                 header, *lines = [orjson.loads(line) for line in stream]
-            if header["schema"] != SCHEMA:
+            if not isinstance(header, dict):
+                raise ValueError("not a header")
+            if header.get("schemas") != self._holdings.schemas:
                 raise NoSnapshot(f"snapshot {snapshot.id} was made by another version of this program")
             *tables, last = lines
             rows = {line["table"]: line["rows"] for line in tables}
-            if not fits(rows):
+            if not self._holdings.fit(rows):
                 raise ValueError("not the tables of this schema")
             return Taken(rows, last["threads"], last["strict"])
         except (OSError, ValueError, KeyError, TypeError) as error:

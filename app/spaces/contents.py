@@ -1,13 +1,14 @@
 """Everything the store holds: taken out as a whole, put back, brought to what the files say. Imports SQLAlchemy.
 
-Each is one transaction, so what is there while it runs is as before or as after. The store's eras tell turns that were
-begun before: they go on for their clients, and write nothing any more.
+Wires that keep tables of their own beside those of the spaces add them (`Contents.also`). Each is one transaction, so
+what is there while it runs is as before or as after. The store's eras tell turns that were begun before: they go on for
+their clients, and write nothing any more.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +37,8 @@ from app.spaces.tables import (
 )
 from app.spaces.text import storable
 
-_ALL = (spaces, lore, memories, api_keys, rooms, turns, fired, users, scenarios, sessions, messages)
-"""The tables, in the order in which everybody who writes to several of them does so."""
+_SPACES = (spaces, lore, memories, api_keys, rooms, turns, fired, users, scenarios, sessions, messages)
+"""The tables of the spaces' schema, in the order in which everybody who writes to several of them does so."""
 
 _CHUNK = 2_000
 """Rows that go over in one statement."""
@@ -54,6 +55,41 @@ class Emptied:
     turns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tables that a wire keeps for itself. `schema`: what their rows are rows of; `restored` is called once other rows
+    are in them.
+    """
+
+    name: str
+    schema: str
+    tables: Sequence[Table]
+    restored: Callable[[], Awaitable[None]]
+
+
+class Holdings:
+    """Which tables belong to it: those of the spaces, and those of the wires that have some."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All of them, in the order in which everybody who writes to several of them does so."""
+        return (*_SPACES, *(table for part in self.parts for table in part.tables))
+
+    @property
+    def schemas(self) -> dict[str, str]:
+        """What `Rows` are rows of, by part."""
+        return {"spaces": HEAD} | {part.name: part.schema for part in self.parts}
+
+    def fit(self, rows: Rows) -> bool:
+        """Whether these are rows of the tables as they are now."""
+        return rows.keys() == {table.name for table in self.tables} and all(
+            len(row) == len(_columns(table)) for table in self.tables for row in rows[table.name]
+        )
+
+
 class Contents:
     """The contents of one database, and of what is cached of them here."""
 
@@ -62,20 +98,29 @@ class Contents:
         self._store = store
         self._history = history
         self._eras = store.eras
+        self.holdings = Holdings()
+
+    def also(self, part: Part) -> None:
+        """From now on these tables belong to what is taken and put back."""
+        self.holdings.parts.append(part)
 
     async def take(self) -> Rows:
         """All of it, as it was at one moment."""
-        return await self._database.read(_take, steady=True)
+        tables = self.holdings.tables
+        return await self._database.read(lambda connection: _take(connection, tables), steady=True)
 
     async def put(self, rows: Rows) -> None:
         """Puts all of it back, in place of what is there."""
+        tables = self.holdings.tables
 
         def work(connection: Connection) -> None:
-            _put(connection, rows)
+            _put(connection, tables, rows)
 
         self._eras.end()
         await self._store.change(work)
         self._ended(None, None)
+        for part in self.holdings.parts:
+            await part.restored()
 
     async def reset(self, seeds: Sequence[SpaceSeed]) -> Emptied:
         """Everything as `seeds` say, and no rooms."""
@@ -166,34 +211,27 @@ def _as_declared(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Seq
     write_seeds(connection, seeds, sealed)
 
 
-def fits(rows: Rows) -> bool:
-    """Whether these are rows of the tables as they are now."""
-    return rows.keys() == {table.name for table in _ALL} and all(
-        len(row) == len(_columns(table)) for table in _ALL for row in rows[table.name]
-    )
-
-
 def _columns(table: Table) -> list[Column[Any]]:
     """Those of a table that a snapshot has: turns and messages are numbered anew."""
     return [column for column in table.c if column is not turns.c.id and column is not messages.c.id]
 
 
-def _take(connection: Connection) -> Rows:
+def _take(connection: Connection, tables: Sequence[Table]) -> Rows:
     taken: Rows = {}
-    for table in _ALL:
+    for table in tables:
         rows = connection.execute(select(*_columns(table)).order_by(*table.primary_key.columns))
         taken[table.name] = [list(row) for row in rows]
     return taken
 
 
-def _put(connection: Connection, rows: Rows) -> None:
+def _put(connection: Connection, tables: Sequence[Table], rows: Rows) -> None:
     if connection.dialect.name == "postgresql":
-        names = ", ".join(table.name for table in _ALL)
+        names = ", ".join(table.name for table in tables)
         connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
     versions = {row[0]: row[1] for row in connection.execute(select(spaces.c.uid, spaces.c.version))}
-    for table in (messages, sessions, scenarios, users, fired, turns, rooms, api_keys, memories, lore, spaces):
+    for table in reversed(tables):
         connection.execute(delete(table))
-    for table in _ALL:
+    for table in tables:
         columns = [column.name for column in _columns(table)]
         put = [dict(zip(columns, row, strict=True)) for row in rows[table.name]]
         if table is spaces:
@@ -206,7 +244,3 @@ def _put(connection: Connection, rows: Rows) -> None:
         # Users keep their numbers; new ones go on after the last.
         last = "SELECT setval(pg_get_serial_sequence('users', 'id'), coalesce(max(id), 0) + 1, false) FROM users"
         connection.execute(text(last))
-
-
-SCHEMA = HEAD
-"""What `Rows` are rows of."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 
 from app.spaces import archive
 from app.spaces.archive import Archive, ArchiveFull, NoSnapshot, Taken
-from app.spaces.contents import _ALL, SCHEMA, Rows
+from app.spaces.contents import Holdings, Rows
 
+HOLDINGS = Holdings()
 ROWS: Rows = {
-    **{table.name: [] for table in _ALL},
+    **{table.name: [] for table in HOLDINGS.tables},
     "spaces": [[*("a", "org", "데모", 1, 0, 0, True, "ko", "scripted", "companion", "", True, 1, "")]],
     "lore": [],
     "memories": [],
@@ -29,12 +31,13 @@ TAKEN = Taken(
 )
 
 
-def header(schema: str = SCHEMA) -> bytes:
-    return b'{"schema":"%s","name":"","at":1,"spaces":0,"rooms":0,"turns":0,"threads":0}\n' % schema.encode()
+def header(schemas: dict[str, str] = HOLDINGS.schemas) -> bytes:
+    told = {"schemas": schemas, "name": "", "at": 1, "spaces": 0, "rooms": 0, "turns": 0, "threads": 0}
+    return json.dumps(told).encode() + b"\n"
 
 
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
-    kept = Archive(tmp_path / "snapshots")
+    kept = Archive(tmp_path / "snapshots", HOLDINGS)
     assert kept.all() == []
     made = kept.write("전", 12.5, TAKEN)
     assert (made.id, made.name, made.at, made.spaces, made.rooms, made.turns, made.threads) == (
@@ -47,14 +50,14 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
 
 
 def test_the_files_are_for_their_owner_only_and_nothing_else_stays(tmp_path: Path) -> None:
-    kept = Archive(tmp_path)
+    kept = Archive(tmp_path, HOLDINGS)
     kept.write("", 1, TAKEN)
     assert [path.name for path in tmp_path.iterdir()] == ["s1.jsonl"]
     assert stat.S_IMODE((tmp_path / "s1.jsonl").stat().st_mode) == 0o600
 
 
 def test_a_name_finds_its_newest_and_an_id_comes_before_a_name(tmp_path: Path) -> None:
-    kept = Archive(tmp_path)
+    kept = Archive(tmp_path, HOLDINGS)
     first, second, third = kept.write("x", 1, TAKEN), kept.write("x", 2, TAKEN), kept.write("s1", 3, TAKEN)
     assert kept.find("x") == second
     assert kept.find("s1") == first
@@ -68,7 +71,7 @@ def test_a_name_finds_its_newest_and_an_id_comes_before_a_name(tmp_path: Path) -
 def test_a_number_that_another_process_takes_meanwhile_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours, theirs = Archive(tmp_path), Archive(tmp_path)
+    ours, theirs = Archive(tmp_path, HOLDINGS), Archive(tmp_path, HOLDINGS)
     theirs.write("theirs", 1, TAKEN)
     monkeypatch.setattr(ours, "_numbers", list)
     made = ours.write("ours", 2, TAKEN)
@@ -78,7 +81,7 @@ def test_a_number_that_another_process_takes_meanwhile_is_passed_over(
 
 def test_there_is_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MOST", 1)
-    kept = Archive(tmp_path)
+    kept = Archive(tmp_path, HOLDINGS)
     kept.write("", 1, TAKEN)
     with pytest.raises(ArchiveFull, match="at most 1 snapshots are kept: delete one"):
         kept.write("", 2, TAKEN)
@@ -90,14 +93,16 @@ def test_there_is_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (b"", "cannot be read"),
         (b"[1]\n", "cannot be read"),
         (b"\xff\xfe\n", "cannot be read"),
-        (header("0000") + b"{}\n", "another version"),
+        (header({"spaces": "0000"}) + b"{}\n", "another version"),
+        (header({**HOLDINGS.schemas, "other": "1"}) + b"{}\n", "another version"),
+        (b'{"schema":"0001"}\n{}\n', "another version"),
         (header(), "cannot be read"),
         (header() + b'{"threads":[],"strict":{}}\n', "cannot be read"),
         (header() + b'{"table":"spaces","rows":[[1]]}\n{"threads":[],"strict":{}}\n', "cannot be read"),
     ],
 )
 def test_a_file_that_is_none_of_ours_is_told_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
-    kept = Archive(tmp_path)
+    kept = Archive(tmp_path, HOLDINGS)
     made = kept.write("", 1, TAKEN)
     (tmp_path / "s1.jsonl").write_bytes(content)
     kept.all()

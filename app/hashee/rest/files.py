@@ -88,6 +88,8 @@ def file_routes(doors: Doors) -> APIRouter:
         row = await post.ledger.see(lambda tx: files.own(tx, who, checked_id(ask.upload_id)))
         if row.state == "announced":
             raise Refused("INVALID_REQUEST", "Nothing was uploaded")
+        if not await post.shelf.has(row.id):
+            raise Refused("INVALID_REQUEST", "Nothing was uploaded")
         if not same(await post.shelf.sha256(row.id), ask.sha256.lower()):
             raise Refused("SHA256_MISMATCH")
         return data(await post.ledger.do(lambda tx: files.confirmed(tx, who, row.id, ask.sha256.lower())))
@@ -95,6 +97,8 @@ def file_routes(doors: Doors) -> APIRouter:
     @router.get("/files/{file_id}", summary="The bytes of a file", response_class=FileResponse)
     async def fetch(file_id: str, post: Post = doors.Post, who: Credential = doors.Caller) -> Response:
         row = await post.ledger.see(lambda tx: files.fetch(tx, who, checked_id(file_id)))
+        if not await post.shelf.has(row.id):  # put back by a snapshot, after a reset that took the bytes
+            raise Refused("NOT_FOUND", "The bytes of the file are gone")
         # Never shown in a page of this origin, whatever it is.
         named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename)}"}
         safe = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
