@@ -194,9 +194,9 @@ def presence(tx: Tx, agent_id: str, online: bool) -> None:
     tx.tell(AgentStatus(agent_id, "online" if online else "offline"), *users_of(tx, agent_id))
 
 
-def typing(tx: Tx, credential: Credential, agent_id: str, conversation_id: str, on: bool, seconds: int) -> None:
+def typing(tx: Tx, credential: Credential, agent_id: str, conversation_id: str, on: bool) -> None:
     """An agent is typing, or stops."""
     who = agent(tx, credential, agent_id)
     found = speaking(tx, who, conversation_id)
-    told = AgentTyping(agent_id, conversation_id, on, seconds if on else 0)
+    told = AgentTyping(agent_id, conversation_id, on)
     tx.tell(told, *(name for name in found.others if kind_of(name) == HUMAN))

@@ -291,11 +291,13 @@ class AgentStatus(Nested):
 
 @dataclass(frozen=True, slots=True)
 class AgentTyping(Nested):
+    """For how long it is believed is the profile's to fill in."""
+
     type: ClassVar[str] = "agent.typing"
     agent_id: str
     conversation_id: str
     typing: bool
-    expires_in_seconds: int
+    expires_in_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

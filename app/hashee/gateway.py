@@ -218,8 +218,7 @@ class Gateway:
         assert credential is not None
         try:
             if isinstance(said, Typing):
-                seconds = PROFILES[self.profile].typing_seconds
-                await post.type(credential, socket.user_id, said.conversation_id, said.typing, seconds)
+                await post.type(credential, socket.user_id, said.conversation_id, said.typing)
                 return
             if said.step == "start" and post.limits.agent_messages.take(socket.user_id, self._clock.monotonic()):
                 raise Refused("RATE_LIMITED")

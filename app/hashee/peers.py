@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -64,11 +64,10 @@ class _Peer:
 class Peers:
     """Everybody who answers. `running` counts answers under way."""
 
-    def __init__(self, ledger: Ledger, stage: Stage, engine: Engine, typing_seconds: Callable[[], int]) -> None:
+    def __init__(self, ledger: Ledger, stage: Stage, engine: Engine) -> None:
         self._ledger = ledger
         self._stage = stage
         self._engine = engine
-        self._typing_seconds = typing_seconds
         self._peers: dict[str, _Peer] = {}
         self._waiting: asyncio.Queue[tuple[_Peer, MessageNew]] = asyncio.Queue(MOST_WAITING)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -186,8 +185,7 @@ class Peers:
         history, people = await self._ledger.see(lambda tx: _known(tx, peer.principal, conversation))
         stream = ulid(strand.clock.time(), strand.ids.seed_bytes(10))
         agent_id = uid_of(peer.principal)
-        typing = AgentTyping(agent_id, conversation, True, self._typing_seconds())
-        await self._tell(people, typing)
+        await self._tell(people, AgentTyping(agent_id, conversation, True))
         said = ""
         started = False
         try:
@@ -203,7 +201,7 @@ class Peers:
                 await self._tell(people, StreamAbort(stream, conversation))
             raise
         finally:
-            await self._tell(people, AgentTyping(agent_id, conversation, False, 0))
+            await self._tell(people, AgentTyping(agent_id, conversation, False))
         if started:
             await self._say(peer, message, Outgoing("text", payload_of(said), stream, stream_id=stream))
 

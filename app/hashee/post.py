@@ -115,9 +115,9 @@ class Post:
         """The last socket of an agent is closed."""
         await self.ledger.do(lambda tx: presence(tx, agent_id, False))
 
-    async def type(self, credential: Credential, agent_id: str, conversation: str, on: bool, seconds: int) -> None:
+    async def type(self, credential: Credential, agent_id: str, conversation: str, on: bool) -> None:
         """An agent is typing, or stops."""
-        await self.ledger.do(lambda tx: typing(tx, credential, agent_id, conversation, on, seconds))
+        await self.ledger.do(lambda tx: typing(tx, credential, agent_id, conversation, on))
 
     # -- long poll -----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from app.hashee.frames import Frame
+from app.hashee.frames import AgentTyping, Frame
 
 FIRST = "2026-01"
 SECOND = "2026-05"
@@ -32,6 +32,7 @@ class Profile:
     added: frozenset[str] = frozenset()
     milliseconds: bool = False
     typing_seconds: int = 120
+    """How long an agent is believed to be typing that does not say so again."""
 
     def knows(self, kind: str) -> bool:
         """Whether frames of that type (the seed's name) are sent."""
@@ -54,6 +55,8 @@ class Profile:
             if value is None or name in later:
                 continue
             shown[name.rstrip("_")] = self.moment(value) if name == "created_at" else value
+        if isinstance(frame, AgentTyping) and frame.typing:
+            shown["expires_in_seconds"] = self.typing_seconds
         kind = self.name(frame.type)
         return {"type": kind, "payload": shown} if frame.nested else {"type": kind, **shown}
 

@@ -129,7 +129,7 @@ class HasheeWire:
             clock=world.clock,
             profile=self.profile,
         )
-        peers = Peers(ledger, self._stage, engine, lambda: self.profile().typing_seconds)
+        peers = Peers(ledger, self._stage, engine)
 
         async def take(cast: Cast) -> None:
             await _seed(post, cast)

@@ -256,11 +256,11 @@ async def test_an_artifact_has_limits(still: Town) -> None:
     assert await agent.refused("PATCH", path, {"encrypted_payload": "x"}) == (422, "ARTIFACT_LIMIT")
 
 
-@pytest.mark.parametrize(("profile", "seconds"), [("2026-01", 120)])
+@pytest.mark.parametrize(("profile", "seconds"), [("2026-01", 120), ("2026-05", 5)])
 async def test_an_agent_types_over_the_socket_and_rest(town: Town, profile: str, seconds: int) -> None:
     person, agent = await town.person(), town.agent()
     conversation = await person.use(agent)
-    async with person.listening() as ear, agent.listening() as machine:
+    async with person.listening(profile=profile) as ear, agent.listening() as machine:
         await ear.next("agent.status")
         await machine.say({"type": "typing", "conversation_id": conversation})
         assert await ear.next() == {
@@ -273,7 +273,8 @@ async def test_an_agent_types_over_the_socket_and_rest(town: Town, profile: str,
             },
         }
         await agent.call("POST", f"/agents/{agent.id}/typing", {"conversation_id": conversation, "typing": False})
-        assert (await ear.next())["payload"]["typing"] is False
+        told = (await ear.next())["payload"]
+        assert (told["typing"], told["expires_in_seconds"]) == (False, 0)
 
 
 async def test_what_only_the_second_profile_has(town: Town) -> None:

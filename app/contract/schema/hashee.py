@@ -152,7 +152,7 @@ _SAMPLES: tuple[tuple[Frame, str], ...] = (
     (ArtifactExpired(_C, _M, _A), "An artifact cannot be answered any more."),
     (AgentGovernance(_A, "suspended", "review"), "The service has decided about an agent."),
     (AgentStatus(_A, "online"), "An agent has come, or gone."),
-    (AgentTyping(_A, _C, True, 5), "An agent types, or stops."),
+    (AgentTyping(_A, _C, True), "An agent types, or stops."),
     (AgentCapabilityChanged(_A, 2, "sha256:0"), "An agent can do something else than before."),
     (GroupKeyRotated(_C, 2), "A group has a new key."),
     (ReactionUpdate(_M, [{"emoji": "thumbsup", "count": 1, "user_ids": [_U]}]), "The reactions of a message."),

@@ -191,7 +191,7 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
     async def typing(
         agent_id: str, ask: TypingBody, post: Post = doors.Post, who: Credential = doors.Caller
     ) -> Response:
-        await post.type(who, agent_id, ask.conversation_id, ask.typing, post.profile().typing_seconds)
+        await post.type(who, agent_id, ask.conversation_id, ask.typing)
         return data({})
 
     @router.get("/agents/{agent_id}/messages/poll", response_model=Page, summary="Events by long poll")
