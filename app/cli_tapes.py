@@ -28,7 +28,9 @@ def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> No
 
     @cli.command()
     def record(
-        upstream: Annotated[str, typer.Option(metavar="URL", help="The server to record, such as wss://api.example.com/v3/.")],
+        upstream: Annotated[
+            str, typer.Option(metavar="URL", help="The server to record, such as wss://api.example.com/v3/.")
+        ],
         out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Folder for the tapes.")],
         host: Annotated[str, typer.Option(help="Address to listen on; only this machine by default.")] = "127.0.0.1",
         port: Annotated[

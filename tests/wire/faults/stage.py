@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.emulation.faults.live import LiveRule
 from app.emulation.journal import Query
-from app.hashee.webhooks import RESTING
+from app.hashee.webhooks import RESTING, Webhooks
 from bench.load import masked
 from tests.emulation.faults.written import rules
 from tests.live import PATIENCE, Json, LiveServer, Peer, sendmsg, talk
@@ -108,6 +108,12 @@ class Faulty:
             yield advance
         finally:
             await self.server.run(call(clock.run))
+
+    @property
+    def watched(self) -> bool:
+        """Whether the wire that starts to look after itself last, a moment after the server is ready, has done so."""
+        running = (task.get_coro() for task in asyncio.all_tasks(self.server.loop))
+        return any(getattr(work, "__qualname__", "") == Webhooks.run.__qualname__ for work in running)
 
     async def tasks(self) -> int:
         """Tasks of the server's loop, without the one that counts and without another wire's pauses for breath."""

@@ -112,7 +112,7 @@ async def test_a_model_that_hangs_ends_with_the_time_of_the_turn(
     settings: dict[str, Any] = {"v3": {"turn_timeout": 0.5}, "watch": False}
     with LiveServer(tmp_path / "data", fixtures=fixtures, voice=voice, **settings) as server:
         faulty = Faulty(server)
-        await until(lambda: server.engine.speaker.workers)
+        await until(lambda: server.engine.speaker.workers and faulty.watched)
         before = await faulty.tasks()
         await faulty.add({"fault": "hang", "when": {"room": name}, "after_tokens": 2})
         async with room(server, name, revision) as peer, room(server, f"{name}x", revision) as other:
