@@ -80,8 +80,6 @@ class Wire(Protocol):
     """Its WebSocket applications, by path; `/api/*` stands for all below `/api/`."""
     late: bool
     """Whether its HTTP endpoints take long to load: after the port is open, or with the first call before that."""
-    limits: Mapping[str, int]
-    """Bytes of the largest frame, for sockets that have a limit of their own; by path."""
     revisions: Sequence[str]
     """The dated states of it that it can speak, oldest first."""
     revision: str

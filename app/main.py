@@ -343,8 +343,6 @@ class Application(FastAPI):
         self.sockets: dict[str, ASGIApp] = {}
         self.late: list[Wire] = []
         """Wires whose HTTP endpoints are loaded after the port is open, or with the first call before that."""
-        self.limits: dict[str, int] = {}
-        """Bytes of the largest frame, for sockets that have a limit of their own; by path."""
         self.tapes: TapeServer | None = None
         """What answers in place of the wires."""
 
@@ -449,7 +447,6 @@ def create_app(
         else:
             app._include(wire.routers())
         app.sockets.update(wire.sockets)
-        app.limits.update(wire.limits)
     if settings.control.enabled:
         app.include_router(schema_routes())
         app.add_exception_handler(HTTPException, no_such_endpoint)

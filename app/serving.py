@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 from asyncio import BaseTransport
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -55,8 +55,6 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket connection of the server."""
 
     send_timeout = 30.0
-    limits: Mapping[str, int] = {}
-    """Bytes of the largest message, by path, where it is not that of all."""
     _pongs: dict[str, int] | None = None
     _stalled: asyncio.TimerHandle | None = None
     _gathering: asyncio.TimerHandle | None = None
@@ -138,11 +136,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().data_received(data)
 
     def handle_connect(self, event: Request) -> None:
-        limit = self.limits.get(event.path.partition("?")[0])
-        if limit is not None:
-            self.conn.max_message_size, self.conn.max_fragment_size = limit, None
         super().handle_connect(event)
-        if limit is not None and not self.close_sent:
+        if not self.close_sent:
             self._pongs = {"count": 0}
             cast(dict[str, Any], self.scope["extensions"])[PONGS] = self._pongs
 
@@ -284,10 +279,9 @@ class Server(uvicorn.Server):
 
 def server_of(app: Any, settings: Settings) -> uvicorn.Server:
     """A uvicorn server for `app`, not yet running."""
-    limits: Mapping[str, int] = getattr(app, "limits", {})
     v3 = settings.v3
     patience = {"send_timeout": v3.send_timeout}
-    protocol = type("SocketProtocol", (SocketProtocol,), {**patience, "limits": limits})
+    protocol = type("SocketProtocol", (SocketProtocol,), patience)
     config = uvicorn.Config(
         app,
         host=settings.host,

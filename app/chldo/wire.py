@@ -38,7 +38,6 @@ class ChldoWire:
         self._actions: Actions | None = None
         self.revisions: Sequence[str] = tuple(REVISIONS)
         self.gateway = Gateway(revision=revision, settings=settings, stage=stage, actions=self._acting)
-        self.limits: Mapping[str, int] = {}
         self.sockets: Mapping[str, ASGIApp] = dict.fromkeys(PATHS, self.gateway)
 
     @property

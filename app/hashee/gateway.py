@@ -52,13 +52,18 @@ AGENT_PATH = "/ws/agent"
 
 
 class Gateway:
-    """All sockets of the wire. `post` is what answers; it may take a moment after start to be there."""
+    """All sockets of the wire. `rate`: frames a second that a client may send; `limit`: bytes of one. `post` is what
+    answers; it may take a moment after start to be there.
+    """
 
-    def __init__(self, *, stage: Stage, profile: str, rate: int, post: Callable[[], Awaitable[Post | None]]) -> None:
+    def __init__(
+        self, *, stage: Stage, profile: str, rate: int, limit: int, post: Callable[[], Awaitable[Post | None]]
+    ) -> None:
         self._stage = stage
         self._clock = stage.world.clock
         self._post = post
         self._rate = rate
+        self._limit = limit
         self.profile = profile
         self.hub = Hub()
         self.sockets: set[Socket] = set()
@@ -79,6 +84,7 @@ class Gateway:
         )
         try:
             if await line.admit():
+                await line.limit(self._limit)
                 websocket = WebSocket(scope, line.receive, line.asgi_send)
                 post = await self._post()
                 arrived = post.receipts.add if post else lambda *_: None

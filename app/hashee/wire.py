@@ -47,11 +47,13 @@ class HasheeWire:
         self._cast: Cast | None = None
         self.revisions: Sequence[str] = tuple(PROFILES)
         self.gateway = Gateway(
-            stage=stage, profile=self._settings.profile, rate=self._settings.frame_rate, post=self._posting
+            stage=stage,
+            profile=self._settings.profile,
+            rate=self._settings.frame_rate,
+            limit=self._settings.frame_limit,
+            post=self._posting,
         )
         self.sockets: Mapping[str, ASGIApp] = {HUMAN_PATH: self.gateway, AGENT_PATH: self.gateway}
-        self.limits: Mapping[str, int] = dict.fromkeys(self.sockets, self._settings.frame_limit)
-        """Bytes of the largest frame, by path."""
 
     @property
     def revision(self) -> str:

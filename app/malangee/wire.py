@@ -42,7 +42,6 @@ class MalangeeWire:
         self._transcriber: Transcriber | None = None
         self.revisions: Sequence[str] = DIALECTS
         self.gateway = Gateway(settings=settings, stage=stage, opened=self._opening, dialect=settings.dialect)
-        self.limits: Mapping[str, int] = {}
         self.sockets: Mapping[str, ASGIApp] = {f"{ROOT}/*": self.gateway, **dict.fromkeys(PATHS, self.gateway)}
 
     @property

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,10 @@ class Planting:
 
     def __init__(self) -> None:
         self.defects: list[Defect] = []
-        self.limits: Mapping[str, int] = {}
-        """Of the application: the server asks for them."""
         self._app: ASGIApp
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
         self._app = app
-        self.limits = getattr(app, "limits", {})
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
