@@ -389,7 +389,7 @@ def check(
     from dataclasses import asdict
 
     from app.emulation.lint import judge
-    from app.wire_files import WIRE_FILES, WIRE_READERS
+    from app.wire_files import WIRE_FILES
 
     try:
         there = folder.is_dir()
@@ -397,7 +397,7 @@ def check(
         there = False
     if not there:
         fail(f"{folder} is no folder that can be opened")
-    verdict = judge(folder, WIRE_FILES, *WIRE_READERS)
+    verdict = judge(folder, WIRE_FILES)
     errors, warnings = verdict.count("error"), verdict.count("warning")
     if as_json:
         read = {name: getattr(verdict, name) for name in ("spaces", "replies", "faults", "profiles")}

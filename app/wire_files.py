@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from app.emulation.fixtures import WireFiles
-from app.hashee.fixtures import read_cast
+from app.hashee import fixtures as hashee
 from app.malangee import fixtures as malangee
 
-WIRE_FILES: WireFiles = {malangee.FILE: malangee.read_script}
+WIRE_FILES: WireFiles = {malangee.FILE: malangee.read_script, hashee.FILE: hashee.read_cast}
 """Files that are read together with the others."""
-
-WIRE_READERS: tuple[Callable[[Path], object], ...] = (read_cast,)
-"""Wires that read their file of the folder themselves; each raises `FixtureError`."""

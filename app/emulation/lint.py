@@ -7,7 +7,7 @@ finds is not decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from app.emulation.faults.rules import Rule
 from app.emulation.fixtures import OPTIONAL, FixtureError, Fixtures, WireFiles, load_fixtures
 from app.emulation.lore import LAST_SCENE
 from app.emulation.occasions import Occasion
-from app.emulation.replies import Entry, Reply, ReplyBook
+from app.emulation.replies import Entry, Reply
 
 _EVERYTHING = frozenset({"^", "$", ".*", ".*?", "^.*", ".*$", "(?s).*", "(?s)^.*$"})
 """Regular expressions that find something in every text, as people write them."""
@@ -59,25 +59,15 @@ class Verdict:
         return sum(remark.severity == severity for remark in self.remarks) + (self.more if severity == "error" else 0)
 
 
-def judge(folder: Path, wires: WireFiles = MappingProxyType({}), *also: Callable[[Path], object]) -> Verdict:
-    """Reads and checks a fixtures folder; `also` read whole files of single wires. Blocks. Warnings are only looked for
-    where there are no errors.
+def judge(folder: Path, wires: WireFiles = MappingProxyType({})) -> Verdict:
+    """Reads and checks a fixtures folder, those files too that wires read. Blocks. Warnings are only looked for where
+    there are no errors.
     """
-    fixtures = Fixtures((), ReplyBook(()))
-    wrong: list[FixtureError] = []
     try:
         fixtures = load_fixtures(folder, wires=wires)
     except FixtureError as error:
-        wrong.append(error)
-    for read in also:
-        try:
-            read(folder)
-        except FixtureError as error:
-            wrong.append(error)
-    if wrong:
-        problems = [one for error in wrong for one in error.problems]
-        remarks = [Remark("error", one.file, one.line, one.key, one_line(one.message)) for one in problems]
-        return Verdict(tuple(remarks), sum(error.more for error in wrong))
+        remarks = [Remark("error", one.file, one.line, one.key, one_line(one.message)) for one in error.problems]
+        return Verdict(tuple(remarks), error.more)
     return Verdict(
         tuple(lint(fixtures)),
         spaces=len(fixtures.spaces),

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from watchfiles import Change, awatch
 
@@ -158,17 +158,12 @@ class LiveFixtures:
         self._book = book
         self._faults = faults
         self._accept = accept
-        self._more: list[tuple[Callable[[Path], Any], Callable[[Any], Awaitable[None]]]] = []
         self.changing = asyncio.Lock()
         """Held while the files are taken over."""
         self.current = Fixtures((), book.files)
         """What is in force."""
         self.problem = ""
         """What is wrong with the files as they are now, a line a problem; "" if they are in force."""
-
-    def also(self, read: Callable[[Path], T], take: Callable[[T], Awaitable[None]]) -> None:
-        """A file of a wire: `read` (in a thread; raises `FixtureError`), then `take` (may raise `NotAccepted`)."""
-        self._more.append((read, take))
 
     async def reload(self) -> bool:
         """Whether the files are in force now. What is wrong with them is in the log, and the old ones stay."""
@@ -178,7 +173,6 @@ class LiveFixtures:
     async def _reload(self) -> bool:
         try:
             fixtures = await asyncio.to_thread(load_fixtures, self.folder, strict=self._strict, wires=self.wires)
-            more = [(take, await asyncio.to_thread(read, self.folder)) for read, take in self._more]
         except FixtureError as error:
             self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay:")
@@ -190,8 +184,6 @@ class LiveFixtures:
                 await self._accept(fixtures)
                 for hear in self.heard:
                     await hear(fixtures)
-                for take, found in more:
-                    await take(found)
         except NotAccepted as error:
             self.problem = str(error)
             log.error("the changed fixtures are not taken over, the old ones stay: %s", error)

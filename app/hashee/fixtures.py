@@ -1,7 +1,6 @@
 """Reads `fixtures/hashee.yaml`: who is there, who knows whom, and who answers by script.
 
 docs/hashee.md describes every key; `KEYS` is what it is held to. Without the file there is a small default cast.
-Reading blocks: call it in a thread.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 from unicodedata import normalize
 
 from app.emulation.conditions import TEXT_KEYS, Condition, text_condition
-from app.emulation.documents import read_document
-from app.emulation.report import Item, Report
+from app.emulation.report import Item
 from app.hashee.identifiers import AGENT_TOKEN, UUID
 
 T = TypeVar("T")
@@ -137,16 +134,9 @@ def default_cast() -> Cast:
     )
 
 
-def read_cast(folder: Path) -> Cast:
-    """The file of a fixtures folder. Raises `FixtureError` with every problem of it."""
-    if not (folder / FILE).exists():
-        return default_cast()
-    report = Report()
-    root, problems = read_document(folder / FILE, FILE)
-    report.note(*problems)
-    cast = Cast() if root is None else _Reader(Item.whole_file(root, FILE, report)).cast()
-    report.close()
-    return cast
+def read_cast(item: Item | None) -> Cast:
+    """What the file says; None: there is no file."""
+    return default_cast() if item is None else _Reader(item).cast()
 
 
 class _Reader:

@@ -19,6 +19,7 @@ from app.hashee.limits import Limits
 from app.hashee.profiles import PROFILES, Profile
 
 if TYPE_CHECKING:
+    from app.emulation.fixtures import Fixtures
     from app.hashee.fixtures import Cast
     from app.hashee.peers import Peers
     from app.hashee.post import Post
@@ -97,12 +98,14 @@ class HasheeWire:
 
     async def open(self, engine: Engine) -> None:
         await asyncio.to_thread(_load)
+        from app.emulation.watching import NotAccepted
         from app.hashee.access import AccessTokens
         from app.hashee.deliveries import store
-        from app.hashee.fixtures import read_cast
+        from app.hashee.fixtures import FILE, Cast
         from app.hashee.ledger import Ledger
         from app.hashee.peers import Peers
         from app.hashee.post import Post
+        from app.hashee.refusals import Refused
         from app.hashee.shelf import Shelf
         from app.hashee.tables import CONTENTS, SCHEMA
         from app.hashee.targets import Outbound
@@ -133,13 +136,18 @@ class HasheeWire:
         )
         peers = Peers(ledger, self._stage, engine)
 
-        async def take(cast: Cast) -> None:
-            await _seed(post, cast)
-            peers.take(cast)
-            self._cast = cast
+        async def take(fixtures: Fixtures) -> None:
+            cast = fixtures.wires.get(FILE)
+            if isinstance(cast, Cast):
+                try:
+                    await _seed(post, cast)
+                except Refused as refused:
+                    raise NotAccepted(str(refused)) from refused
+                peers.take(cast)
+                self._cast = cast
 
-        await take(await asyncio.to_thread(read_cast, engine.fixtures.folder))
-        engine.fixtures.also(read_cast, take)
+        engine.fixtures.heard.append(take)
+        await take(engine.fixtures.current)
         engine.contents.also(Part(self.name, SCHEMA.head, CONTENTS, self._restored))
         self.gateway.hub.heard.append(peers.heard)
         self._peers, self._post = peers, post

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.emulation.fixtures import load_fixtures
 from app.emulation.report import FixtureError
-from app.hashee.fixtures import KEYS, default_cast, read_cast
+from app.hashee.fixtures import FILE, KEYS, Cast, default_cast
 from app.hashee.frames import BY_TYPE, Frame
 from app.hashee.identifiers import ULID, ulid, uuid7
 from app.hashee.ledger import Event
@@ -24,6 +25,7 @@ from app.hashee.peers import payload_of, text_of
 from app.hashee.profiles import PROFILES
 from app.hashee.requests import Auth, Invalid, Ping, Renew, StreamFrame, Typing, parse
 from app.settings import shipped
+from app.wire_files import WIRE_FILES
 
 STREAM = "01J0000000000000000000000S"
 
@@ -131,15 +133,24 @@ def test_payloads_of_text_are_read_back(text: str) -> None:
     assert text_of(payload_of(text)) == clean
 
 
+def cast_of(folder: Path) -> Cast:
+    """What `hashee.yaml` of a fixtures folder says. Raises `FixtureError`."""
+    if not (folder / "spaces.yaml").exists():
+        (folder / "spaces.yaml").write_text("spaces: [{uid: test, default: true}]", encoding="utf-8")
+    found = load_fixtures(folder, wires=WIRE_FILES).wires[FILE]
+    assert isinstance(found, Cast)
+    return found
+
+
 def test_the_shipped_cast_is_right_and_uses_every_kind_of_key() -> None:
-    cast = read_cast(shipped("fixtures"))
+    cast = cast_of(shipped("fixtures"))
     assert len(cast.users) == 3
     assert [agent.name for agent in cast.agents] == ["mint", "desk", "poller"]
     assert len(KEYS) == 9
 
 
 def test_without_a_file_there_is_a_small_cast(tmp_path: Path) -> None:
-    assert read_cast(tmp_path) == default_cast()
+    assert cast_of(tmp_path) == default_cast()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +174,7 @@ def test_without_a_file_there_is_a_small_cast(tmp_path: Path) -> None:
 def test_a_problem_of_the_file_is_named_with_its_place(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "hashee.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(FixtureError) as error:
-        read_cast(tmp_path)
+        cast_of(tmp_path)
     assert problem in str(error.value)
 
 
@@ -171,7 +182,7 @@ def test_a_token_is_not_quoted_in_a_problem(tmp_path: Path) -> None:
     text = "users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, token: hsk_secret}"
     (tmp_path / "hashee.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(FixtureError) as error:
-        read_cast(tmp_path)
+        cast_of(tmp_path)
     assert "hsk_secret" not in str(error.value)
 
 
