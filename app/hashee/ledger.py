@@ -238,8 +238,12 @@ class Ledger:
                 nested.rollback()
                 if last:
                     return _Done(None, error, [], [])
-            except DBAPIError:
-                raise
+            except DBAPIError as error:
+                if not _own_fault(error):
+                    raise
+                nested.rollback()
+                log.error("a command holds what the store cannot: %s", type(error.orig).__name__)
+                return _Done(None, Refused("INVALID_REQUEST", "It holds what the store cannot keep"), [], [])
             except Exception as error:  # noqa: BLE001 - it is raised where the command was given
                 nested.rollback()
                 return _Done(None, error, [], [])
@@ -329,3 +333,10 @@ class Ledger:
         else:
             self._waiting[:0] = numbers
             self._news.set()
+
+
+def _own_fault(error: DBAPIError) -> bool:
+    """Whether a value is wrong (SQLSTATE class 22, data exception), which is not the fault of what shares the
+    transaction.
+    """
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith("22")

@@ -113,7 +113,7 @@ def _stream(kind: str, body: Mapping[str, Any]) -> StreamFrame | Invalid:
     if not _text(conversation):
         return Invalid(f"{kind} needs a conversation_id")
     payload = body.get("encrypted_payload", "")
-    if not isinstance(payload, str) or (kind in _WITH_PAYLOAD and not payload):
+    if not isinstance(payload, str) or "\0" in payload or (kind in _WITH_PAYLOAD and not payload):
         return Invalid(f"{kind} needs an encrypted_payload")
     client_id, content = body.get("client_message_id"), body.get("content_type", "text")
     if not (client_id is None or _text(client_id)) or not _text(content):
@@ -122,4 +122,4 @@ def _stream(kind: str, body: Mapping[str, Any]) -> StreamFrame | Invalid:
 
 
 def _text(value: object, longest: int = LONGEST_ID) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= longest
+    return isinstance(value, str) and 0 < len(value) <= longest and "\0" not in value

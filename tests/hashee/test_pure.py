@@ -60,6 +60,8 @@ def test_a_frame_is_understood(frame: Any, said: object) -> None:
         {"type": "stream.start", "stream_id": STREAM},
         {"type": "stream.delta", "stream_id": STREAM, "conversation_id": "c"},
         {"type": "stream.done", "stream_id": STREAM, "conversation_id": "c", "encrypted_payload": 1},
+        {"type": "stream.delta", "stream_id": STREAM, "conversation_id": "c", "encrypted_payload": "a\0b"},
+        {"type": "typing", "conversation_id": "c\0d"},
         {"type": "typing", "conversation_id": "c", "typing": "yes"},
         {"type": "message.new"},
         {"type": ["auth"]},

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from app.hashee.refusals import Refused
+from app.hashee.tables import users
 from tests.hashee.people import PAYLOAD, Town, agent_token, email
 from tests.live import Json, LiveServer
 
@@ -319,3 +322,47 @@ async def test_the_oldest_session_goes_when_there_are_too_many(still: Town, coun
     assert await first.refused("GET", "/users/me") == (401, "INVALID_TOKEN")
     assert json.dumps(count)
     assert email(number)
+
+
+@pytest.mark.parametrize("wrong", ["a\0b", "half \ud83d"])
+async def test_what_no_store_can_hold_is_refused(town: Town, wrong: str) -> None:
+    person, other = await town.person(), await town.person()
+    conversation = await person.pair(other)
+    said = {"content_type": "text", "encrypted_payload": PAYLOAD}
+    calls: list[tuple[str, str, Json]] = [
+        ("POST", f"/conversations/{conversation}/messages", {**said, "client_message_id": wrong}),
+        ("POST", f"/conversations/{conversation}/messages", {**said, "encrypted_payload": wrong}),
+        ("POST", "/groups", {"name": wrong, "member_ids": [other.id]}),
+        ("POST", "/groups", {"name": "G", "member_ids": [wrong]}),
+        ("PATCH", "/users/me", {"display_name": wrong}),
+        ("POST", "/agents", {"display_name": "A", "capability_manifest": {"tools": [{wrong: 1}]}}),
+        ("POST", "/auth/login", {"email": f"{wrong}@example.com", "account_password": "x"}),
+    ]
+    for method, path, body in calls:
+        content = json.dumps(body).encode()  # as the escapes \\u0000 and \\ud83d
+        answer = await person.http.request(method, path, content=content, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST"), (path, answer.text)
+    assert await person.refused("GET", "/users/a%00b") == (404, "NOT_FOUND")
+    assert await person.refused("GET", "/users/search?q=a%00b") == (400, "INVALID_REQUEST")
+    assert await person.call("GET", f"/conversations/{conversation}/messages") == []
+
+
+async def test_a_command_that_cannot_be_kept_harms_no_other(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    conversation = await person.pair(other)
+    wire = town.wire
+
+    async def broken() -> str:
+        assert wire._post is not None
+        try:
+            await wire._post.ledger.do(lambda tx: tx.value(select(users.c.id).where(users.c.id == "a\0b")))
+        except Refused as refused:
+            return refused.code
+        return ""
+
+    answers = await asyncio.gather(
+        *(person.send(conversation) for _ in range(10)), *(town.server.run(broken()) for _ in range(10))
+    )
+    numbers = [answer["conversation_seq"] for answer in answers[:10] if isinstance(answer, dict)]
+    assert sorted(numbers) == list(range(1, 11))
+    assert set(answers[10:]) <= {"", "INVALID_REQUEST"}

@@ -13,7 +13,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -44,10 +44,34 @@ Email = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
+def plain_text(value: Any) -> Any:
+    """`value` itself. Raises ValueError where some text in it cannot be stored: PostgreSQL has no NUL, and nothing has
+    half a surrogate pair, which JSON can spell.
+    """
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("text with a NUL in it is not taken")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError("text with half a surrogate pair in it is not taken") from None
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            plain_text(key)
+            plain_text(item)
+    elif isinstance(value, list):
+        for item in value:
+            plain_text(item)
+    return value
+
+
 class Body(BaseModel):
     """A request's body: what is not known in it is passed over, as the service does."""
 
     model_config = ConfigDict(extra="ignore")
+
+    _plain = model_validator(mode="before")(plain_text)
 
 
 class ErrorDetail(BaseModel):
@@ -98,6 +122,7 @@ class HasheeRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
+                _check_address(request)
                 if not unlimited:
                     _check_length(request)
                     async with asyncio.timeout(WAIT):
@@ -115,6 +140,14 @@ class HasheeRoute(APIRoute):
                 return refusal_answer(Refused("UNAVAILABLE"))
 
         return handle
+
+
+def _check_address(request: Request) -> None:
+    """Raises `Refused` for an address that names what no store can hold."""
+    if "\0" in request.scope["path"]:
+        raise Refused("NOT_FOUND", "No such id")
+    if b"%00" in request.scope["query_string"]:
+        raise Refused("INVALID_REQUEST", "query: text with a NUL in it is not taken", field="query")
 
 
 def _check_length(request: Request) -> None:
