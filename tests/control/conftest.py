@@ -63,7 +63,7 @@ class Control:
         return message
 
 
-def control_server(folder: Path) -> LiveServer:
+def control_server(folder: Path, **settings: Any) -> LiveServer:
     """A server with the fixtures of these tests."""
     fixtures = write_fixtures(
         folder / "fixtures",
@@ -74,7 +74,7 @@ def control_server(folder: Path) -> LiveServer:
     (fixtures / "faults.yaml").write_text(FAULTS)
     (fixtures / "profiles").mkdir()
     (fixtures / "profiles" / "quiet.yaml").write_text(PROFILE)
-    return LiveServer(folder / "data", fixtures=fixtures, watch=False)
+    return LiveServer(folder / "data", fixtures=fixtures, watch=False, **settings)
 
 
 @pytest.fixture(scope="package")
