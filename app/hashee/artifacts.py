@@ -18,7 +18,7 @@ from app.hashee.ledger import Tx
 from app.hashee.messages import Outgoing, Sent, send
 from app.hashee.refusals import Refused
 from app.hashee.rights import agent, human, message, speaking
-from app.hashee.tables import artifacts, conversations, members
+from app.hashee.tables import artifacts, conversations, members, messages
 
 MOST_BLOCKS = 16
 MOST_BYTES = 64 * 1024
@@ -40,9 +40,14 @@ def send_artifact(
 ) -> tuple[Sent, str]:
     """A message with an artifact; gives the artifact's id too."""
     who = agent(tx, credential, agent_id)
-    if about.artifact_id and out.client_message_id is None:
-        known = tx.value(select(artifacts.c.id).where(artifacts.c.id == about.artifact_id))
-        if known is not None:
+    if about.artifact_id:
+        known = tx.one(
+            select(messages.c.sender, messages.c.client_id)
+            .join(artifacts, artifacts.c.message_id == messages.c.id)
+            .where(artifacts.c.id == about.artifact_id)
+        )
+        same = known is not None and (known.sender, known.client_id) == (who.principal, out.client_message_id)
+        if known is not None and not (same and out.client_message_id is not None):
             raise Refused("ALREADY_EXISTS", "There is an artifact of this id")
     sent = send(tx, who, conversation_id, out)
     known = tx.value(select(artifacts.c.id).where(artifacts.c.message_id == sent.message_id))

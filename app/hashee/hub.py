@@ -202,13 +202,19 @@ class Hub:
     def dispatch(self, events: Sequence[Event]) -> None:
         """Sends what has happened to whom it concerns, in this order."""
         for event in events:
-            for name in event.to:
-                sockets = self._sockets.get(name)
-                if sockets is not None:
-                    for socket in tuple(sockets):
-                        self._one(event, name, socket)
-            for hear in self.heard:
-                hear(event)
+            try:
+                self._tell(event)
+            except Exception:
+                log.exception("%s could not be told", event.frame.type)  # it must not keep the others from being
+
+    def _tell(self, event: Event) -> None:
+        for name in event.to:
+            sockets = self._sockets.get(name)
+            if sockets is not None:
+                for socket in tuple(sockets):
+                    self._one(event, name, socket)
+        for hear in self.heard:
+            hear(event)
 
     def _one(self, event: Event, name: str, socket: Socket) -> None:
         if event.session and socket.session != event.session:

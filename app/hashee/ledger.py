@@ -234,10 +234,14 @@ class Ledger:
                 numbers = self._number(tx) if shared and tx.told else []
                 nested.commit()
                 return _Done(value, failure, tx.told, numbers)
-            except IntegrityError as error:  # another process was faster with the same: seen at the second try
+            except IntegrityError:  # another process was faster with the same: seen at the second try
                 nested.rollback()
                 if last:
-                    return _Done(None, error, [], [])
+                    return _Done(None, Refused("ALREADY_EXISTS"), [], [])
+            except (OverflowError, orjson.JSONEncodeError) as error:
+                nested.rollback()
+                log.error("a command holds what cannot be kept: %s", error)
+                return _Done(None, Refused("INVALID_REQUEST", "It holds what the store cannot keep"), [], [])
             except DBAPIError as error:
                 if not _own_fault(error):
                     raise

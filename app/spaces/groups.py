@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -10,6 +11,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from app.spaces.failures import QueueFull, StoreClosed, StoreFailure
+
+log = logging.getLogger("app.spaces")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -113,7 +116,10 @@ class GroupCommit(Generic[Item, Result]):
         except StoreFailure as caught:
             failure = caught
         finally:
-            self._ended([place.item for place in written], results)
+            try:
+                self._ended([place.item for place in written], results)
+            except Exception:
+                log.exception("what was written could not be told")  # it is written all the same, and more will be
         for number, place in enumerate(written):
             if place.result.done():
                 if results is not None and place.undo is not None:

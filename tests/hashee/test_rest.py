@@ -343,8 +343,63 @@ async def test_what_no_store_can_hold_is_refused(town: Town, wrong: str) -> None
         answer = await person.http.request(method, path, content=content, headers={"content-type": "application/json"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST"), (path, answer.text)
     assert await person.refused("GET", "/users/a%00b") == (404, "NOT_FOUND")
+    for query in ("before_seq=1" + 30 * "0", f"after_seq={2**63 - 1}"):
+        refused = await person.refused("GET", f"/conversations/{conversation}/messages?{query}")
+        assert refused == (400, "INVALID_REQUEST")
     assert await person.refused("GET", "/users/search?q=a%00b") == (400, "INVALID_REQUEST")
     assert await person.call("GET", f"/conversations/{conversation}/messages") == []
+
+
+def nested(depth: int) -> str:
+    return depth * '{"x":' + "1" + depth * "}"
+
+
+WRONG = {
+    "a number": '{"x": 1' + 26 * "0" + "}",
+    "half a pair": '{"x": "\\ud800"}',
+    "half a pair as key": '{"\\ud800": 1}',
+    "deep": nested(300),
+    "deeper": nested(5000),
+}
+
+
+@pytest.mark.parametrize("values", WRONG.values(), ids=list(WRONG))
+async def test_values_that_cannot_be_sent_on_are_refused(town: Town, values: str) -> None:
+    owner, person, agent = await town.owner(), await town.person(), town.agent()
+    conversation = await person.use(agent)
+    sent = await agent.send(conversation, content_type="artifact", artifact={"subtype": "form"})
+    response = '{"ref_action": "a", "values": ' + values + "}"
+    manifest = '{"capability_manifest": ' + values + "}"
+    calls = [
+        (person, "POST", f"/messages/{sent['message_id']}/artifact-response", response),
+        (owner, "PATCH", f"/agents/{agent.id}", manifest),
+    ]
+    for who, method, path, body in calls:
+        as_json = {"content-type": "application/json"}
+        answer = await who.http.request(method, path, content=body.encode(), headers=as_json)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST"), answer.text
+
+
+async def test_what_people_keep_is_not_read(town: Town) -> None:
+    person = await town.person()
+    group = (await person.call("POST", "/groups", {"name": "G"}))["conversation_id"]
+    for settings in ({"x_at": 1e300}, {"x_at": 1.5, "deep": {"y_at": 2.5}}):
+        told = await person.call("PATCH", f"/groups/{group}", {"settings": settings})
+        assert told["settings"] == settings
+        assert (await person.call("GET", f"/conversations/{group}"))["settings"] == settings
+        made = await person.call("POST", "/agents", {"display_name": "A", "capability_manifest": settings})
+        assert made["capability_manifest"] == settings
+
+
+async def test_an_artifact_is_sent_once(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    about: Json = {"content_type": "artifact", "artifact": {"artifact_id": f"form-{agent.id[:8]}"}}
+    first = await agent.send(conversation, client_message_id="one", **about)
+    assert await agent.send(conversation, client_message_id="one", **about) == first
+    body = {"encrypted_payload": PAYLOAD, "conversation_id": conversation, "client_message_id": "two", **about}
+    assert await agent.refused("POST", f"/agents/{agent.id}/messages", body) == (409, "ALREADY_EXISTS")
+    assert len(await person.call("GET", f"/conversations/{conversation}/messages")) == 1
 
 
 async def test_a_command_that_cannot_be_kept_harms_no_other(town: Town) -> None:

@@ -181,3 +181,14 @@ async def test_no_task_is_left_when_nothing_waits() -> None:
     await asyncio.gather(*commits.add("a", "b"))
     await commits.group.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_breaks_after_a_commit_stops_nothing() -> None:
+    commits = Commits()
+
+    def broken(items: Sequence[str], results: Sequence[str] | None) -> None:
+        raise ValueError("told wrong")
+
+    commits.note = broken  # type: ignore[method-assign]
+    assert await asyncio.gather(*commits.add("a")) == ["A"]
+    assert await asyncio.gather(*commits.add("b")) == ["B"]

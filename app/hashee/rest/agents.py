@@ -16,7 +16,22 @@ from app.hashee.identifiers import AGENT, principal
 from app.hashee.ledger import Event
 from app.hashee.refusals import Refused
 from app.hashee.rest.conversations import PAYLOAD_LIMIT, Payload, SendMessage, sent_answer
-from app.hashee.rest.routes import Answer, Body, Doors, Key, Line, Page, Uid, Url, Word, data, moments, page, routes
+from app.hashee.rest.routes import (
+    LARGEST,
+    Answer,
+    Body,
+    Doors,
+    Key,
+    Line,
+    Page,
+    Uid,
+    Url,
+    Word,
+    data,
+    moments,
+    page,
+    routes,
+)
 from app.hashee.rights import agent as agent_of
 from app.hashee.targets import check_url
 
@@ -197,7 +212,7 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
     @router.get("/agents/{agent_id}/messages/poll", response_model=Page, summary="Events by long poll")
     async def poll(
         agent_id: str,
-        cursor: Annotated[int | None, Query(ge=0)] = None,
+        cursor: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         wait: Annotated[float, Query(ge=0, le=LONGEST_POLL)] = 25.0,
         post: Post = doors.Post,

@@ -12,7 +12,7 @@ from app.hashee import artifacts, conversations, messages
 from app.hashee.access import Credential
 from app.hashee.messages import Outgoing, Sent
 from app.hashee.refusals import Refused
-from app.hashee.rest.routes import Answer, Body, Doors, Line, Page, Uid, Url, Word, data, moments, page, routes
+from app.hashee.rest.routes import LARGEST, Answer, Body, Doors, Line, Page, Uid, Url, Word, data, moments, page, routes
 
 if TYPE_CHECKING:
     from app.hashee.post import Post
@@ -56,7 +56,7 @@ class Mark(Body):
 
 
 class Read(Body):
-    seq: Annotated[int, Field(ge=0, le=2**62)]
+    seq: Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class React(Body):
@@ -144,8 +144,8 @@ def conversation_routes(doors: Doors) -> APIRouter:
     @router.get("/conversations/{conversation_id}/messages", response_model=Page, summary="The history")
     async def history(
         conversation_id: str,
-        before_seq: Annotated[int | None, Query(ge=0)] = None,
-        after_seq: Annotated[int | None, Query(ge=0)] = None,
+        before_seq: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+        after_seq: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         cursor: Line | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         post: Post = doors.Post,

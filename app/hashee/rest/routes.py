@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 BODY_LIMIT = 1024 * 1024
 """Bytes of a request's body; files have a route and a limit of their own."""
 
+LARGEST = 2**62
+"""What a number of messages or events may be."""
+
+DEEPEST = 64
+"""Levels of lists and objects in a body."""
+
 WAIT = 20.0
 """Seconds that a request may take, long polls and uploads apart."""
 
@@ -44,9 +50,9 @@ Email = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
-def plain_text(value: Any) -> Any:
-    """`value` itself. Raises ValueError where some text in it cannot be stored: PostgreSQL has no NUL, and nothing has
-    half a surrogate pair, which JSON can spell.
+def storable(value: Any, depth: int = 0) -> Any:
+    """`value` itself. Raises ValueError where something in it cannot be kept or sent on: PostgreSQL has no NUL, nothing
+    has half a surrogate pair, numbers have 64 bits, and JSON is written to some depth only.
     """
     if isinstance(value, str):
         if "\0" in value:
@@ -56,13 +62,17 @@ def plain_text(value: Any) -> Any:
                 value.encode()
             except UnicodeEncodeError:
                 raise ValueError("text with half a surrogate pair in it is not taken") from None
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            plain_text(key)
-            plain_text(item)
-    elif isinstance(value, list):
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise ValueError("numbers have at most 64 bits")
+    elif isinstance(value, dict | list):
+        if depth >= DEEPEST:
+            raise ValueError(f"values may be nested {DEEPEST} deep")
         for item in value:
-            plain_text(item)
+            storable(item, depth + 1)
+        if isinstance(value, dict):
+            for item in value.values():
+                storable(item, depth + 1)
     return value
 
 
@@ -71,7 +81,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    _plain = model_validator(mode="before")(plain_text)
+    _storable = model_validator(mode="before")(storable)
 
 
 class ErrorDetail(BaseModel):
@@ -185,11 +195,19 @@ def page(values: Sequence[Any], cursor: str | None) -> Response:
     return Response(orjson.dumps({"data": values, "next_cursor": cursor}), media_type="application/json")
 
 
+OPAQUE = ("settings", "capability_manifest")
+"""What users put there is theirs: nothing in it is read."""
+
+
 def moments(post: Post, value: Any) -> Any:
     """`value` with the moments in it as the profile writes them: what is called `…_at` is one."""
     if isinstance(value, dict):
         return {
-            key: post.profile().moment(item) if key.endswith("_at") and isinstance(item, float) else moments(post, item)
+            key: item
+            if key in OPAQUE
+            else post.profile().moment(item)
+            if key.endswith("_at") and isinstance(item, float)
+            else moments(post, item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
