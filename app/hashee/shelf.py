@@ -9,8 +9,10 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from app.emulation.determinism import RealClock
 from app.hashee.refusals import Refused
 
 LARGEST = 100 * 1024 * 1024
@@ -20,6 +22,12 @@ IDLE = 30.0
 """Seconds that an upload may pause."""
 
 PART = 256 * 1024
+LEFT = 3600.0
+"""Seconds after which nobody goes on with half a file."""
+
+PARTIAL = ".part"
+"""What the name of a file ends with while it is written."""
+
 _NAME = re.compile(r"[0-9a-f-]{36}")
 
 
@@ -28,10 +36,17 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._busy: set[str] = set()
 
     async def open(self) -> None:
-        """Makes the folder."""
-        await asyncio.to_thread(lambda: self._folder.mkdir(parents=True, exist_ok=True))
+        """Makes the folder; what was left there half, long ago, is gone."""
+        before = RealClock().time() - LEFT
+
+        def make() -> None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _delete([path for path in self._folder.glob(f"*{PARTIAL}") if path.stat().st_mtime < before])
+
+        await asyncio.to_thread(make)
 
     def path(self, upload_id: str) -> Path:
         """Where a file is. Raises ValueError for what is no id."""
@@ -39,9 +54,20 @@ class Shelf:
             raise ValueError(f"{upload_id!r} is no upload")
         return self._folder / upload_id
 
+    @asynccontextmanager
+    async def alone(self, upload_id: str) -> AsyncIterator[None]:
+        """While the bytes of a file are written or judged, nobody else does either. Raises `Refused`."""
+        if upload_id in self._busy:
+            raise Refused("ALREADY_EXISTS", "The file is being uploaded or confirmed")
+        self._busy.add(upload_id)
+        try:
+            yield
+        finally:
+            self._busy.discard(upload_id)
+
     async def take(self, upload_id: str, size: int, parts: AsyncIterator[bytes]) -> None:
         """Writes what comes, which has to be `size` bytes; nothing stays of another."""
-        path, half = self.path(upload_id), self.path(upload_id).with_suffix(".part")
+        path, half = self.path(upload_id), self.path(upload_id).with_suffix(PARTIAL)
         taken = 0
         stream = await asyncio.to_thread(half.open, "wb")
         try:

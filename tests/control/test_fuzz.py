@@ -91,6 +91,9 @@ def send(case: Case[Any], server: LiveServer, checks: list[CheckFunction]) -> No
         query = case.query = case.query or {}
         with suppress(TypeError, ValueError):
             query["timeout"] = min(float(query.get("timeout", 0.01)), 0.01)
+    if isinstance(case.query, dict) and any(isinstance(value, dict) for value in case.query.values()):
+        # An object in a query is spelled as parameters of other names, which are passed over.
+        checks = [check for check in checks if check is not negative_data_rejection]
     case.call_and_validate(base_url=server.http, checks=checks, timeout=30)
 
 

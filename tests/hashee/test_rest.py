@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from app.hashee.refusals import Refused
 from app.hashee.tables import users
 from tests.hashee.people import PAYLOAD, Town, agent_token, email
-from tests.live import Json, LiveServer
+from tests.live import PATIENCE, Json, LiveServer
 
 
 async def post(town: Town, path: str, body: Json) -> httpx.Response:
@@ -282,6 +283,43 @@ async def test_a_file_is_announced_uploaded_confirmed_and_fetched(town: Town) ->
     for _ in range(5):
         await person.call("POST", "/files", about)
     assert await person.refused("POST", "/files", about) == (429, "UPLOAD_LIMIT")
+
+
+async def test_a_file_is_written_by_one_at_a_time_and_stays_once_it_is_confirmed(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    about = {"filename": "a", "content_type": "text/plain", "size": 4, "conversation_id": await person.pair(other)}
+    upload = (await person.call("POST", "/files", about))["upload_id"]
+    kind = {"content-type": "text/plain"}
+    confirm = {"upload_id": upload, "sha256": hashlib.sha256(b"GOOD").hexdigest()}
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"EV"
+        begun.set()
+        await end.wait()
+        yield b"IL"
+
+    async def put(content: bytes | AsyncIterator[bytes], **headers: str) -> int:
+        return (
+            await person.http.put(f"/files/{upload}/upload", content=content, headers={**kind, **headers})
+        ).status_code
+
+    assert await put(b"GOOD") == 200
+    first = asyncio.create_task(put(slowly(), **{"content-length": "4"}))
+    await begun.wait()
+    while await put(b"GOOD") != 409:
+        pass  # until the first has arrived
+    assert await person.refused("POST", "/files/confirm", confirm) == (409, "ALREADY_EXISTS")
+    first.cancel()  # it hangs up
+    await asyncio.gather(first, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE):
+        while await put(b"GOOD") == 409:
+            await asyncio.sleep(0.01)
+    await person.call("POST", "/files/confirm", confirm)
+    assert await put(b"EVIL") == 409
+    assert (await other.http.get(f"/files/{upload}")).content == b"GOOD"
+    shelf = town.server.settings.data / "hashee"
+    assert [path.name for path in shelf.iterdir() if path.name.startswith(upload)] == [upload]
 
 
 async def test_bad_requests_have_the_shape_of_errors(town: Town) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response
 
 from app.hashee import files
@@ -45,14 +46,18 @@ def file_routes(doors: Doors) -> APIRouter:
         return data({**made, "upload_url": f"{base}{owner}/{made['upload_id']}/upload"})
 
     async def taken(request: Request, post: Post, who: Credential, agent_id: str | None, upload_id: str) -> Response:
-        row = await post.ledger.see(lambda tx: files.own(tx, who, checked_id(upload_id), agent_id))
-        if row.state == "confirmed":
-            raise Refused("ALREADY_EXISTS", "The file is confirmed already")
-        if request.headers.get("content-type", "").partition(";")[0].strip() != row.content_type:
-            raise Refused("INVALID_REQUEST", f"Content-Type has to be {row.content_type}")
-        await post.shelf.take(upload_id, row.size, request.stream())
-        await post.ledger.do(lambda tx: files.uploaded(tx, upload_id))
-        return data({"upload_id": upload_id})
+        async with post.shelf.alone(upload_id):
+            row = await post.ledger.see(lambda tx: files.own(tx, who, checked_id(upload_id), agent_id))
+            if row.state == "confirmed":
+                raise Refused("ALREADY_EXISTS", "The file is confirmed already")
+            if request.headers.get("content-type", "").partition(";")[0].strip() != row.content_type:
+                raise Refused("INVALID_REQUEST", f"Content-Type has to be {row.content_type}")
+            try:
+                await post.shelf.take(upload_id, row.size, request.stream())
+            except ClientDisconnect:
+                raise Refused("SIZE_MISMATCH", "The upload broke off") from None
+            await post.ledger.do(lambda tx: files.uploaded(tx, upload_id))
+            return data({"upload_id": upload_id})
 
     @router.post("/agents/{agent_id}/files", response_model=Answer, summary="An agent announces a file")
     async def announce(
@@ -85,14 +90,13 @@ def file_routes(doors: Doors) -> APIRouter:
     @router.post("/files/confirm", response_model=Answer, summary="The file is whole: its SHA-256")
     async def confirm(ask: Confirm, post: Post = doors.Post, who: Credential = doors.Caller) -> Response:
         """400 `SHA256_MISMATCH` for another hash."""
-        row = await post.ledger.see(lambda tx: files.own(tx, who, checked_id(ask.upload_id)))
-        if row.state == "announced":
-            raise Refused("INVALID_REQUEST", "Nothing was uploaded")
-        if not await post.shelf.has(row.id):
-            raise Refused("INVALID_REQUEST", "Nothing was uploaded")
-        if not same(await post.shelf.sha256(row.id), ask.sha256.lower()):
-            raise Refused("SHA256_MISMATCH")
-        return data(await post.ledger.do(lambda tx: files.confirmed(tx, who, row.id, ask.sha256.lower())))
+        async with post.shelf.alone(ask.upload_id):
+            row = await post.ledger.see(lambda tx: files.own(tx, who, checked_id(ask.upload_id)))
+            if row.state == "announced" or not await post.shelf.has(row.id):
+                raise Refused("INVALID_REQUEST", "Nothing was uploaded")
+            if not same(await post.shelf.sha256(row.id), ask.sha256.lower()):
+                raise Refused("SHA256_MISMATCH")
+            return data(await post.ledger.do(lambda tx: files.confirmed(tx, who, row.id, ask.sha256.lower())))
 
     @router.get("/files/{file_id}", summary="The bytes of a file", response_class=FileResponse)
     async def fetch(file_id: str, post: Post = doors.Post, who: Credential = doors.Caller) -> Response:
