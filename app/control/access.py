@@ -3,7 +3,7 @@
 With a token: whoever shows it. Without one the server listens on this machine only, and whoever is on this machine may;
 but a page in its browser is not: it could reach a server on loopback, under its own origin or, by rebinding a name of
 its own to 127.0.0.1, under none that looks foreign. So both the address asked for and the page that asks must be of
-this machine, or allowed by the settings.
+this machine, or allowed by the settings. Nor are the requests its own that the emulator sends for others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBear
 
 from app.control.refusals import Refused
 from app.emulation.determinism import Ids
+from app.emulation.outgoing import is_ours
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -52,6 +53,8 @@ class Access:
 
     def check(self, request: Request, shown: str | None) -> None:
         """Raises `Refused`."""
+        if is_ours(request.headers):  # whoever names a webhook would ask in the emulator's place
+            raise Refused(403, "user-agent: a webhook may not ask")
         if self.token is not None:
             if shown is None or not hmac.compare_digest(shown.encode(), self.token.encode()):
                 raise Refused(

@@ -14,6 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from app.emulation.outgoing import user_agent
+
 if TYPE_CHECKING:
     import httpcore
 
@@ -134,7 +136,7 @@ class Outbound:
         if why:
             raise TargetRefused(why)
         pool = self._pool(urlsplit(url).scheme)
-        given = [*headers.items(), ("Content-Length", str(len(body))), ("User-Agent", "hashee-webhook/1")]
+        given = [*headers.items(), ("Content-Length", str(len(body))), ("User-Agent", user_agent("hashee webhook"))]
         try:
             async with asyncio.timeout(self._timeout):
                 async with pool.stream("POST", url, headers=given, content=body) as answer:
