@@ -138,8 +138,21 @@ def failed(tx: Tx, email: str) -> None:
     raise Refused("INVALID_CREDENTIALS")
 
 
+def enter_by_password(tx: Tx, email: str, user_id: str, checked: str) -> Begun:
+    """A session after a right password, whose hash was `checked`: it has to be the password still."""
+    same_password(tx, user_id, checked)
+    return enter(tx, email, user_id)
+
+
+def same_password(tx: Tx, user_id: str, checked: str) -> None:
+    """Raises `Refused` where the password is another since its hash was read: checking it takes a while."""
+    row = tx.one(select(users.c.password).where(users.c.id == user_id, users.c.deleted_at.is_(None)).with_for_update())
+    if row is None or not same(row.password, checked):
+        raise Refused("INVALID_CREDENTIALS")
+
+
 def enter(tx: Tx, email: str, user_id: str) -> Begun:
-    """A session after a right password. Raises `Refused` if the address was locked meanwhile."""
+    """A session of one who has shown who they are. Raises `Refused` if the address was locked meanwhile."""
     locked(tx, email)
     tx.run(delete(logins).where(logins.c.email == folded(email)))
     return begin(tx, user_id)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.hashee import accounts
 from app.hashee.access import Credential
 from app.hashee.accounts import Begun
+from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
 from app.hashee.rest.routes import Answer, Body, Doors, Email, Secret, Word, data, routes
 
@@ -132,7 +133,7 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
         if known is None or not right:
             await post.ledger.do(lambda tx: accounts.failed(tx, ask.email))
         assert known is not None  # `failed` raises
-        return begun(post, request, await post.ledger.do(lambda tx: accounts.enter(tx, ask.email, known[0])))
+        return begun(post, request, await post.ledger.do(lambda tx: accounts.enter_by_password(tx, ask.email, *known)))
 
     @router.post("/auth/login-code", response_model=Answer, summary="A session, by a verification code")
     async def login_code(ask: LoginCode, request: Request, post: Post = doors.Post) -> Response:
@@ -171,7 +172,13 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
         if not await post.passwords.check(ask.current_password, kept):
             raise Refused("INVALID_CREDENTIALS", "The current password is wrong")
         password = await post.passwords.hash(ask.new_password)
-        await post.ledger.do(lambda tx: accounts.change_password(tx, me.id, password, me.session))
+
+        def change(tx: Tx) -> None:
+            accounts.same_password(tx, me.id, kept)
+            accounts.own_password(tx, who)  # the session may have ended meanwhile
+            accounts.change_password(tx, me.id, password, me.session)
+
+        await post.ledger.do(change)
         return data({})
 
     @router.post("/auth/change-protection-password", response_model=Answer, summary="Another protection password")
