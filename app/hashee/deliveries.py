@@ -7,7 +7,8 @@ Imports SQLAlchemy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,9 +137,12 @@ def _polling(tx: Tx, credential: Credential, agent_id: str) -> None:
         raise Refused("WRONG_CONNECTION_MODE", f"The agent's connection_mode is {mode}, not {POLLING}")
 
 
-def claim(tx: Tx, most: int) -> list[Due]:
-    """Takes deliveries that are due for this process: the first of each lane only."""
-    rows = tx.run(
+def claim(tx: Tx, most: int, each: int, room: Mapping[str, int]) -> list[Due]:
+    """Takes deliveries that are due for this process: the first of each lane only, and `each` of an agent, or as many
+    as it has `room` for.
+    """
+    full = [agent_id for agent_id, count in room.items() if count <= 0]
+    found = tx.run(
         select(deliveries, agents.c.webhook_url, agents.c.webhook_secret)
         .join(agents, agents.c.id == deliveries.c.agent_id)
         .where(
@@ -147,12 +151,19 @@ def claim(tx: Tx, most: int) -> list[Due]:
             deliveries.c.claimed_until <= tx.now + ROUNDING,
             agents.c.connection_mode == WEBHOOK,
             agents.c.governance == ACTIVE,
+            agents.c.id.not_in(full),
             _first_of_lane(),
         )
         .order_by(deliveries.c.due_at, deliveries.c.cursor)
         .limit(most)
         .with_for_update(skip_locked=True, of=deliveries)
     ).fetchall()
+    rows = []
+    taken: Counter[str] = Counter()
+    for row in found:
+        if taken[row.agent_id] < room.get(row.agent_id, each):
+            taken[row.agent_id] += 1
+            rows.append(row)
     for row in rows:
         tx.run(update(deliveries).where(*_at(row.agent_id, row.cursor)).values(claimed_until=tx.now + CLAIM))
     return [
@@ -170,8 +181,8 @@ def claim(tx: Tx, most: int) -> list[Due]:
     ]
 
 
-def next_due(tx: Tx) -> float | None:
-    """The moment at which something may be due; None while nothing waits."""
+def next_due(tx: Tx, busy: Sequence[str] = ()) -> float | None:
+    """The moment at which something may be due for others than the `busy` agents; None while nothing waits."""
     later = func.max if tx.connection.dialect.name == "sqlite" else func.greatest
     found: float | None = tx.value(
         select(func.min(later(deliveries.c.due_at, deliveries.c.claimed_until)))
@@ -180,6 +191,7 @@ def next_due(tx: Tx) -> float | None:
             deliveries.c.state == PENDING,
             agents.c.connection_mode == WEBHOOK,
             agents.c.governance == ACTIVE,
+            agents.c.id.not_in(busy),
             _first_of_lane(),
         )
     )

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from functools import partial
 from typing import Any, cast
 
 from tenacity import RetryCallState, stop_after_attempt, wait_chain, wait_fixed
@@ -23,6 +25,9 @@ PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 AT_ONCE = 32
 """Tries under way in this process."""
+
+AT_ONCE_EACH = 8
+"""Those of one agent: one whose webhook hangs holds up no other."""
 
 GONE = 410
 BUSY = 0.1
@@ -53,6 +58,8 @@ class Webhooks:
         self._post = post
         self._outbound = outbound
         self._running: set[asyncio.Task[None]] = set()
+        self._of: Counter[str] = Counter()
+        """Tries under way, by agent."""
 
     async def run(self) -> None:
         """Delivers until it is cancelled."""
@@ -79,20 +86,24 @@ class Webhooks:
         free = AT_ONCE - len(self._running)
         if free <= 0:
             return None
-        due = await ledger.see(next_due)
+        busy = [agent_id for agent_id, count in self._of.items() if count >= AT_ONCE_EACH]
+        due = await ledger.see(lambda tx: next_due(tx, busy))
         if due is None:
             return None
         if due > clock.time() + ROUNDING:
             return due - clock.time()
-        claimed = await ledger.do(lambda tx: claim(tx, free))
+        room = {agent_id: AT_ONCE_EACH - count for agent_id, count in self._of.items()}
+        claimed = await ledger.do(lambda tx: claim(tx, free, AT_ONCE_EACH, room))
         for one in claimed:
             task = asyncio.create_task(self._deliver(one))
             self._running.add(task)
-            task.add_done_callback(self._done)
+            self._of[one.agent_id] += 1
+            task.add_done_callback(partial(self._done, one.agent_id))
         return 0.0 if claimed else BUSY
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, agent_id: str, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._of -= Counter((agent_id,))
         self._post.webhooks_due.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke", exc_info=error)
