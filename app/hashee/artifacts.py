@@ -18,7 +18,7 @@ from app.hashee.ledger import Tx
 from app.hashee.messages import Outgoing, Sent, send
 from app.hashee.refusals import Refused
 from app.hashee.rights import agent, human, message, speaking
-from app.hashee.tables import artifacts, conversations, members, messages
+from app.hashee.tables import artifacts, members, messages
 
 MOST_BLOCKS = 16
 MOST_BYTES = 64 * 1024
@@ -93,7 +93,8 @@ def change(
     now = row.revision + 1 if revision is None else revision
     tx.run(update(artifacts).where(artifacts.c.id == artifact_id).values(revision=now, updates=row.updates + 1))
     told = ArtifactUpdate(row.conversation_id, row.message_id, artifact_id, now, based_on, payload)
-    tx.tell(told, *(name for name in found.others if kind_of(name) == HUMAN))
+    seq = int(tx.value(select(messages.c.seq).where(messages.c.id == row.message_id)))
+    tx.tell(told, *(name for name in found.seeing(seq) if kind_of(name) == HUMAN))
     return {"artifact_id": artifact_id, "revision": now}
 
 
@@ -129,8 +130,8 @@ def expire(tx: Tx, artifact_id: str | None = None) -> int:
             continue  # another process was faster
         everyone = tx.connection.scalars(
             select(members.c.principal)
-            .join(conversations, conversations.c.id == members.c.conversation_id)
-            .where(members.c.conversation_id == row.conversation_id, members.c.left_at.is_(None))
+            .join(messages, messages.c.conversation_id == members.c.conversation_id)
+            .where(messages.c.id == row.message_id, members.c.left_at.is_(None), members.c.joined_seq < messages.c.seq)
         )
         tx.tell(ArtifactExpired(row.conversation_id, row.message_id, row.id), *everyone)
     return len(rows)

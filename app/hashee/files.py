@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from app.hashee.access import Credential
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
-from app.hashee.rights import Actor, actor, agent, place
+from app.hashee.rights import Actor, actor, agent, check_heard, place
 from app.hashee.tables import files
 
 AT_ONCE = 5
@@ -30,7 +30,8 @@ def announce(
 ) -> dict[str, Any]:
     """A file that will be uploaded, by an agent or (without `agent_id`) by a person."""
     who = agent(tx, credential, agent_id) if agent_id is not None else actor(tx, credential)
-    place(tx, who, conversation_id, code=NEEDED)
+    found = place(tx, who, conversation_id, code=NEEDED)
+    check_heard(tx, who, found)
     own = files.c.owner == who.principal
     waiting = tx.value(
         select(func.count())
@@ -52,6 +53,7 @@ def announce(
             id=upload_id,
             owner=who.principal,
             conversation_id=conversation_id,
+            seq=found.last_seq,
             state="announced",
             created_at=tx.now,
             **about,
@@ -95,9 +97,11 @@ def fetch(tx: Tx, credential: Credential, file_id: str) -> Any:
     if row is None:
         raise Refused("NOT_FOUND", "No such file")
     try:
-        place(tx, who, row.conversation_id)
+        found = place(tx, who, row.conversation_id)
     except Refused:
         raise Refused("NOT_FOUND", "No such file") from None
+    if row.seq < found.joined:  # it belongs to messages before they came
+        raise Refused("NOT_FOUND", "No such file")
     return row
 
 

@@ -26,7 +26,8 @@ from app.hashee.frames import (
 from app.hashee.identifiers import AGENT, HUMAN, kind_of, uid_of
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
-from app.hashee.rights import Actor, Place, actor, agent, human, message, place, speaking
+from app.hashee.requests import LONGEST_PAYLOAD
+from app.hashee.rights import Actor, Place, actor, agent, check_heard, heard, human, message, place, speaking
 from app.hashee.tables import conversations, members, messages, reactions
 
 RECALL = 120.0
@@ -108,6 +109,22 @@ class Sent:
     conversation_seq: int
     created_at: float
     again: bool = False
+
+
+def check_payload(payload: str) -> None:
+    """Raises `Refused` for a payload that is too large."""
+    if len(payload) > LONGEST_PAYLOAD:
+        raise Refused("PAYLOAD_TOO_LARGE", f"At most {LONGEST_PAYLOAD} characters of encrypted_payload")
+
+
+def known(tx: Tx, credential: Credential, agent_id: str, conversation_id: str, client_id: str) -> Sent | None:
+    """What an agent has said under a `client_message_id` in a conversation that it is still in."""
+    who = agent(tx, credential, agent_id)
+    place(tx, who, conversation_id)
+    row = tx.one(_KNOWN, {"by": who.principal, "client": client_id})
+    if row is None or row.conversation_id != conversation_id:
+        return None
+    return Sent(row.id, row.seq, row.created_at, again=True)
 
 
 def send_as_human(tx: Tx, credential: Credential, conversation_id: str, out: Outgoing) -> Sent:
@@ -272,6 +289,7 @@ def react(tx: Tx, credential: Credential, message_id: str, emoji: str) -> list[d
 def react_as(tx: Tx, who: Actor, message_id: str, emoji: str) -> list[dict[str, Any]]:
     """As `react`, by one who is known."""
     row, found = message(tx, who, message_id)
+    check_heard(tx, who, found)
     at = reactions.c.message_id == message_id, reactions.c.emoji == emoji, reactions.c.principal == who.principal
     if not tx.run(reactions.delete().where(*at)).rowcount:
         there = set(tx.connection.scalars(select(reactions.c.emoji).where(reactions.c.message_id == message_id)))
@@ -279,7 +297,7 @@ def react_as(tx: Tx, who: Actor, message_id: str, emoji: str) -> list[dict[str, 
             raise Refused("INVALID_REQUEST", f"A message takes {MOST_EMOJI} different emoji")
         tx.run(insert(reactions).values(message_id=message_id, emoji=emoji, principal=who.principal, at=tx.now))
     told = aggregate(tx, [row.id]).get(row.id, [])
-    tx.tell(ReactionUpdate(row.id, told), *found.everyone)
+    tx.tell(ReactionUpdate(row.id, told), *found.seeing(row.seq))
     return told
 
 
@@ -297,7 +315,7 @@ def recall(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
             .where(messages.c.id == message_id)
             .values(recalled_at=tx.now, recalled_by=who.principal, payload="")
         )
-        tx.tell(MessageRecalled(row.id, found.id, who.id), *found.everyone)
+        tx.tell(MessageRecalled(row.id, found.id, who.id), *found.seeing(row.seq))
     return {"message_id": row.id, "recalled": True}
 
 
@@ -309,12 +327,12 @@ def pin(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
         raise Refused("GROUP_ONLY", "Messages are pinned in groups only")
     pinned = row.pinned_by is None
     tx.run(update(messages).where(messages.c.id == message_id).values(pinned_by=who.principal if pinned else None))
-    tx.tell(MessagePinned(row.id, found.id, who.id, pinned), *found.everyone)
+    tx.tell(MessagePinned(row.id, found.id, who.id, pinned), *found.seeing(row.seq))
     return {"message_id": row.id, "pinned": pinned}
 
 
 def read(tx: Tx, credential: Credential, conversation_id: str, seq: int) -> dict[str, Any]:
-    """The caller has read up to `seq`; it never goes back."""
+    """The caller has read up to `seq`; it never goes back. Others hear of it who hear the caller."""
     who = actor(tx, credential)
     found = place(tx, who, conversation_id, lock=True)
     seq = min(seq, found.last_seq)
@@ -322,10 +340,13 @@ def read(tx: Tx, credential: Credential, conversation_id: str, seq: int) -> dict
     was = int(tx.value(select(members.c.read_seq).where(*at)))
     if seq <= was:
         return {"conversation_id": found.id, "seq": was}
-    _delivered(tx, found.id, who.principal, seq)
+    told = heard(tx, who, found)
+    if told:
+        _delivered(tx, found.id, who.principal, seq)
     tx.run(update(members).where(*at).values(read_seq=seq))
-    tx.tell(MessageRead(found.id, who.id, seq), *found.everyone)
-    _state(tx, found.id, who.principal, was, seq, "read")
+    tx.tell(MessageRead(found.id, who.id, seq), *(found.everyone if told else (who.principal,)))
+    if told:
+        _state(tx, found.id, who.principal, was, seq, "read")
     return {"conversation_id": found.id, "seq": seq}
 
 

@@ -285,7 +285,11 @@ def _known(tx: Tx, name: str, conversation_id: str) -> tuple[list[tuple[bool, st
     found = place(tx, who, conversation_id)
     rows = tx.run(
         select(messages.c.sender, messages.c.payload)
-        .where(messages.c.conversation_id == conversation_id, messages.c.recalled_at.is_(None))
+        .where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.seq > found.joined,
+            messages.c.recalled_at.is_(None),
+        )
         .order_by(messages.c.seq.desc())
         .limit(HISTORY + 1)
     ).fetchall()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 from app.emulation.determinism import Clock, RealClock
 from app.hashee import accounts, deliveries, files
@@ -127,6 +128,7 @@ class Post:
         """Events that wait for an agent; without any, those that come within `wait` seconds."""
         if cursor is not None:
             await self.ledger.do(lambda tx: arrived(tx, credential, agent_id, cursor), order=agent_id)
+        deadline = asyncio.get_running_loop().time() + wait
         if self._polls[agent_id] >= POLLERS:
             raise Refused("RATE_LIMITED", f"At most {POLLERS} polls at a time", retry_after=1)
         self._polls[agent_id] += 1
@@ -135,13 +137,12 @@ class Post:
         try:
             while True:
                 found = await self.ledger.see(lambda tx: waiting(tx, credential, agent_id, limit))
-                if found:
+                if found or asyncio.get_running_loop().time() >= deadline:
                     return found
-                async with asyncio.timeout(wait):
-                    await news.wait()
+                with suppress(TimeoutError):  # a last look is taken when the time is over
+                    async with asyncio.timeout_at(deadline):
+                        await news.wait()
                 news.clear()
-        except TimeoutError:
-            return []
         finally:
             self._polls[agent_id] -= 1
             self._wakeups[agent_id].discard(news)

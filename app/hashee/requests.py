@@ -5,6 +5,7 @@ text -> parse -> Auth | Renew | Ping | StreamFrame | Typing | Invalid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -13,8 +14,11 @@ import orjson
 
 from app.hashee.identifiers import ULID
 
+CONTENT_TYPE = re.compile(r"[a-z][a-z_]{0,31}")
 LONGEST_ID = 64
 LONGEST_TOKEN = 4096
+LONGEST_PAYLOAD = 200 * 1024
+"""Characters of an encrypted payload: what the service allows an artifact with its envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,10 @@ def _stream(kind: str, body: Mapping[str, Any]) -> StreamFrame | Invalid:
     if not isinstance(payload, str) or "\0" in payload or (kind in _WITH_PAYLOAD and not payload):
         return Invalid(f"{kind} needs an encrypted_payload")
     client_id, content = body.get("client_message_id"), body.get("content_type", "text")
-    if not (client_id is None or _text(client_id)) or not _text(content):
-        return Invalid(f"{kind} has a client_message_id or content_type that is no short text")
+    if not (client_id is None or _text(client_id)):
+        return Invalid(f"{kind} has a client_message_id that is no short text")
+    if not isinstance(content, str) or not CONTENT_TYPE.fullmatch(content):
+        return Invalid(f"{kind} has a content_type that is no word")
     return StreamFrame(kind.partition(".")[2], stream_id, conversation, payload, client_id, content)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +120,14 @@ class Place:
     last_seq: int
     everyone: tuple[str, ...]
     me: str
+    since: Mapping[str, int]
+    """The last number before each of them came."""
     hidden: bool = False
     """Whether somebody has hidden it."""
+
+    def seeing(self, seq: int) -> tuple[str, ...]:
+        """Those who may see the message of that number."""
+        return tuple(name for name in self.everyone if self.since[name] < seq)
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -139,20 +146,45 @@ def place(
     mine = next((row for row in rows if row.principal == who.principal), None)
     if mine is None:
         raise Refused(code)
-    everyone = tuple(row.principal for row in rows)
-    hidden = any(row.hidden for row in rows)
-    return Place(conversation_id, mine.kind, mine.role, mine.joined_seq, mine.last_seq, everyone, who.principal, hidden)
+    since = {row.principal: row.joined_seq for row in rows}
+    return Place(
+        conversation_id,
+        mine.kind,
+        mine.role,
+        mine.joined_seq,
+        mine.last_seq,
+        tuple(since),
+        who.principal,
+        since,
+        any(row.hidden for row in rows),
+    )
 
 
 def speaking(tx: Tx, who: Actor, conversation_id: str) -> Place:
-    """As `place`, for one who wants to say something there: the relation of an h2a has to be active."""
+    """As `place`, for one who wants to say something there."""
     found = place(tx, who, conversation_id, lock=True)
+    check_heard(tx, who, found)
+    return found
+
+
+def check_heard(tx: Tx, who: Actor, found: Place) -> None:
+    """Raises `Refused` where others do not hear somebody: the relation of an h2a has to be active, and in an h2h nobody
+    may have blocked the other.
+    """
     check_relation(tx, found)
     if found.kind == "h2h" and any(
         tx.one(_BLOCKED, {"other": uid_of(name), "me": who.id}) is not None for name in found.others
     ):
         raise Refused("FORBIDDEN", "The other user does not take messages from you")
-    return found
+
+
+def heard(tx: Tx, who: Actor, found: Place) -> bool:
+    """Whether others hear somebody there."""
+    try:
+        check_heard(tx, who, found)
+    except Refused:
+        return False
+    return True
 
 
 def check_relation(tx: Tx, found: Place) -> None:

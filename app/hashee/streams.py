@@ -14,6 +14,7 @@ from app.hashee.frames import (
     ErrorFrame,
     Frame,
     MembersLeft,
+    MessageAck,
     StreamAbort,
     StreamDelta,
     StreamError,
@@ -21,7 +22,7 @@ from app.hashee.frames import (
 )
 from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal
 from app.hashee.ledger import Event, Ledger, Tx
-from app.hashee.messages import Outgoing, send_as_agent
+from app.hashee.messages import Outgoing, check_payload, known, send_as_agent
 from app.hashee.refusals import Refused, i18n_key
 from app.hashee.requests import StreamFrame
 from app.hashee.rights import agent, speaking
@@ -35,6 +36,7 @@ LONGEST = 300.0
 LARGEST_GROUP = 200
 """Members of a group above which there are no streams."""
 
+UNKNOWN = "No such stream is under way"
 AT_ONCE = 16
 """Streams of one agent."""
 
@@ -65,13 +67,13 @@ class Streams:
     async def step(self, credential: Credential, agent_id: str, said: StreamFrame) -> Frame | None:
         """Takes what an agent says; gives the frame that answers it, where one does."""
         stream = self._open.get((agent_id, said.stream_id))
+        check_payload(said.encrypted_payload)
         if said.step == "start":
             return await self._start(credential, agent_id, said) if stream is None else None
-        if said.step == "done" and stream is None and said.client_message_id is not None:
-            # Said again by an agent that did not see the ack: answered from the store, or kept now.
-            return await self._keep(credential, agent_id, said, None)
+        if said.step == "done" and stream is None:
+            return await self._again(credential, agent_id, said)
         if stream is None or stream.conversation != said.conversation_id:
-            return _error("UNKNOWN_STREAM", "No such stream is under way")
+            return _error("UNKNOWN_STREAM", UNKNOWN)
         if said.step == "delta":
             stream.last = self._now()
             await self._tell(stream, StreamDelta(stream.id, stream.conversation, said.encrypted_payload))
@@ -103,9 +105,15 @@ class Streams:
         await self._tell(stream, StreamStart(stream.id, stream.conversation, agent_id))
         return None
 
-    async def _keep(
-        self, credential: Credential, agent_id: str, said: StreamFrame, stream: Stream | None
-    ) -> Frame | None:
+    async def _again(self, credential: Credential, agent_id: str, said: StreamFrame) -> Frame:
+        """The answer to an agent that did not see the ack of what it ended: that ack."""
+        client_id = said.client_message_id or said.stream_id
+        found = await self._ledger.see(lambda tx: known(tx, credential, agent_id, said.conversation_id, client_id))
+        if found is None:
+            return _error("UNKNOWN_STREAM", UNKNOWN)
+        return MessageAck(client_id, found.message_id, found.conversation_seq)
+
+    async def _keep(self, credential: Credential, agent_id: str, said: StreamFrame, stream: Stream) -> Frame | None:
         out = Outgoing(
             said.content_type,
             said.encrypted_payload,
@@ -118,8 +126,7 @@ class Streams:
                 order=said.conversation_id,
             )
         except Refused as refused:
-            if stream is not None:
-                await self._tell(stream, StreamError(stream.id, stream.conversation, "refused"))
+            await self._tell(stream, StreamError(stream.id, stream.conversation, "refused"))
             return _error(refused.code, refused.message)
         return None
 

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Meta
 
 from app.spaces.schema import Schema
 
-SCHEMA = Schema("app.hashee:migrations", head="h0001", table="hashee_version")
+SCHEMA = Schema("app.hashee:migrations", head="h0002", table="hashee_version")
 
 metadata = MetaData()
 
@@ -210,6 +210,7 @@ files = Table(
     Column("sha256", Text),
     Column("state", Text, nullable=False),  # announced, uploaded, confirmed
     Column("created_at", Double, nullable=False, index=True),
+    Column("seq", BigInteger, nullable=False, server_default="0"),  # the last message before it was announced
 )
 
 backups = Table(

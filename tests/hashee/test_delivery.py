@@ -14,6 +14,8 @@ from itertools import pairwise
 
 import pytest
 
+from app.hashee import webhooks
+from app.hashee.post import POLLERS
 from app.hashee.targets import Outbound, TargetRefused, allowed, check_url, refusal
 from app.hashee.webhooks import PAUSES, pause_after
 from tests.hashee.people import PAYLOAD, Person, Town
@@ -377,3 +379,73 @@ async def test_an_agent_says_five_messages_a_second(still: Town) -> None:
         }
         await still.advance(1)
         await agent.send(conversation)
+
+
+async def test_a_poll_ends_with_its_client(town: Town) -> None:
+    agent = await polling_agent(town)
+    polls = [asyncio.create_task(poll(agent, wait=60)) for _ in range(POLLERS)]
+    path = f"/agents/{agent.id}/messages/poll?wait=0"
+    post = town.wire._post
+    assert post is not None
+    async with asyncio.timeout(PATIENCE):
+        while await town.on_loop(lambda: post._polls[agent.id]) < POLLERS:
+            await asyncio.sleep(0.01)
+    assert (await agent.http.get(path)).status_code == 429
+    for one in polls:
+        one.cancel()
+    await asyncio.gather(*polls, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE):
+        while (await agent.http.get(path)).status_code != 200:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_poll_ends_in_time_whatever_happens_meanwhile(town: Town) -> None:
+    person, agent = await town.person(), await polling_agent(town)
+    sent = await person.send(await person.use(agent))
+    cursor = (await poll(agent))["next_cursor"]
+    waiting = asyncio.create_task(poll(agent, cursor=cursor, wait=1))
+    began = asyncio.get_running_loop().time()
+    while not waiting.done():  # the agent is concerned, and nothing of it is polled
+        await person.call("POST", f"/messages/{sent['message_id']}/reactions", {"emoji": "x"})
+        assert asyncio.get_running_loop().time() - began < PATIENCE
+    assert (await waiting)["data"] == []
+
+
+async def test_a_webhook_that_hangs_holds_up_no_other_agent(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "AT_ONCE", 4)
+    monkeypatch.setattr(webhooks, "AT_ONCE_EACH", 3)
+    person, hanging = await town.person(), asyncio.Event()
+    begun: asyncio.Queue[None] = asyncio.Queue()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.put_nowait(None)
+        await hanging.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    bad = await webhook_agent(town, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    try:
+        await person.use(bad)
+        for number in range(6):
+            body = {"name": f"G{number}", "agent_ids": [bad.id]}
+            await person.send((await person.call("POST", "/groups", body))["conversation_id"])
+        for _ in range(3):
+            async with asyncio.timeout(PATIENCE):
+                await begun.get()
+        async with hook() as honest:
+            await person.use(await webhook_agent(town, honest.url))
+            await honest.next()
+            assert begun.empty(), "no more than three at once"
+    finally:
+        hanging.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_webhook_does_not_reach_the_control_plane(town: Town) -> None:
+    person, victim = await town.person(), await town.person()
+    agent = await webhook_agent(town, f"{town.server.http}/_emulator/hashee/users/{victim.id}/invalidate")
+    await person.use(agent)
+    log = await delivered_to(person, agent.id, lambda entry: entry["attempts"] > 0)
+    assert (log["status"], log["error"]) == (403, "the webhook answered 403")
+    assert (await victim.call("GET", "/users/me"))["user_id"] == victim.id

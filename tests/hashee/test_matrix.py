@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from app.hashee.identifiers import AGENT, principal
+from app.hashee.peers import _known
 from app.main import create_app
 from app.settings import Settings
 from tests.hashee.people import Person, Town
@@ -191,8 +194,9 @@ async def test_no_event_reaches_anybody_outside(town: Town) -> None:
     await left.call("DELETE", f"/conversations/{ids['group_id']}")
     stream = {"stream_id": "01J0000000000000000000000S", "conversation_id": ids["conversation_id"]}
     async with AsyncExitStack() as stack:
-        machine = await stack.enter_async_context(other_agent.listening(profile="2026-05"))
         outside = [await stack.enter_async_context(who.listening(profile="2026-05")) for who in (stranger, left)]
+        machine = await stack.enter_async_context(other_agent.listening(profile="2026-05"))
+        await outside[0].next("agent.status")
         inside = await stack.enter_async_context(member.listening(profile="2026-05"))
         ear = await stack.enter_async_context(agent.listening(profile="2026-05"))
         for one in (*outside, machine, inside):
@@ -231,3 +235,56 @@ async def test_no_event_reaches_anybody_outside(town: Town) -> None:
         *("artifact_update", "artifact.expired", "agent.capability_changed", "system.group_key_rotated"),
         *("relation.suspended", "relation.restored", "relation.revoked", "agent.governance", "session.invalidated"),
     }
+
+
+async def test_who_comes_late_gets_nothing_of_what_was_before(town: Town) -> None:
+    member, late = await town.person(), await town.person()
+    group = (await member.call("POST", "/groups", {"name": "G"}))["conversation_id"]
+    upload = (await member.call("POST", "/files", {**FILE, "conversation_id": group}))["upload_id"]
+    await member.http.put(f"/files/{upload}/upload", content=b"x", headers={"content-type": "text/plain"})
+    await member.call("POST", "/files/confirm", {"upload_id": upload, "sha256": sha256(b"x").hexdigest()})
+    before = (await member.send(group))["message_id"]
+    await member.call("PATCH", f"/groups/{group}", {"add_member_ids": [late.id]})
+    assert await late.refused("GET", f"/files/{upload}") == (404, "NOT_FOUND")
+    async with late.listening() as ear:
+        await member.call("POST", f"/messages/{before}/reactions", {"emoji": "x"})
+        await member.call("POST", f"/messages/{before}/pin")
+        await member.call("POST", f"/messages/{before}/recall")
+        after = (await member.send(group))["message_id"]
+        await member.call("POST", f"/messages/{after}/reactions", {"emoji": "x"})
+        heard = [await ear.next(), await ear.next()]
+        assert [frame["type"] for frame in heard] == ["message.new", "reaction.update"]
+        assert heard[0]["message_id"] == heard[1]["payload"]["message_id"] == after
+
+
+async def test_who_is_not_heard_cannot_make_themselves_heard_by_reactions(town: Town) -> None:
+    person, blocked, agent = await town.person(), await town.person(), town.agent()
+    pair, machine = await person.pair(blocked), await person.use(agent)
+    sent = {one: (await person.send(one))["message_id"] for one in (pair, machine)}
+    await person.call("PATCH", f"/users/contacts/{blocked.id}", {"blocked": True})
+    await person.call("DELETE", f"/agents/{agent.id}/relation")
+    reaction = {"emoji": "x"}
+    refused = [await blocked.refused("POST", f"/messages/{sent[pair]}/reactions", reaction)]
+    refused.append(await agent.refused("POST", f"/messages/{sent[machine]}/reactions", reaction))
+    refused.append(await agent.refused("POST", f"/agents/{agent.id}/files", {**FILE, "conversation_id": machine}))
+    assert refused == [(403, "FORBIDDEN"), (403, "RELATION_TERMINATED"), (403, "RELATION_TERMINATED")]
+    async with person.listening() as ear:
+        await blocked.call("POST", f"/conversations/{pair}/read", {"seq": 1})
+        await agent.call("POST", f"/conversations/{machine}/read", {"seq": 1})
+        note = (await person.call("POST", "/groups", {"name": "G"}))["conversation_id"]
+        await person.send(note)
+        assert (await ear.next())["type"] == "message.ack"
+
+
+async def test_a_graph_is_told_what_its_agent_may_see(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    await person.use(agent)
+    group = (await person.call("POST", "/groups", {"name": "G"}))["conversation_id"]
+    await person.send(group, payload=SEALED)
+    await person.call("PATCH", f"/groups/{group}", {"add_agent_ids": [agent.id]})
+    await person.send(group, payload="dG8geW91")
+    await person.send(group, payload="YW5kIG5vdw==")
+    post = town.wire._post
+    assert post is not None
+    told, _ = await town.server.run(post.ledger.see(lambda tx: _known(tx, principal(AGENT, agent.id), group)))
+    assert told == [(False, "to you")]

@@ -459,3 +459,20 @@ async def test_a_command_that_cannot_be_kept_harms_no_other(town: Town) -> None:
     numbers = [answer["conversation_seq"] for answer in answers[:10] if isinstance(answer, dict)]
     assert sorted(numbers) == list(range(1, 11))
     assert set(answers[10:]) <= {"", "INVALID_REQUEST"}
+
+
+async def test_a_login_that_was_under_way_does_not_outlive_a_change_of_password(town: Town) -> None:
+    person = await town.person()
+    mail = (await person.call("GET", "/users/me"))["email"]
+    body = {"email": mail, "account_password": "hashee-demo"}
+    change = {"current_password": "hashee-demo", "new_password": "another-one"}
+    logins = [post(town, "/auth/login", body) for _ in range(6)]
+    changed, *answers = await asyncio.gather(person.call("POST", "/auth/change-password", change), *logins)
+    assert changed == {}
+    for answer in answers:
+        if answer.status_code == 200:
+            token = answer.json()["data"]["access_token"]
+            told = await town.client().get("/users/me", headers={"authorization": f"Bearer {token}"})
+            assert told.status_code == 401
+    assert (await post(town, "/auth/login", body)).status_code == 401
+    assert (await post(town, "/auth/login", {**body, "account_password": "another-one"})).status_code == 200

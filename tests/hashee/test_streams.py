@@ -36,7 +36,8 @@ async def test_a_stream_is_heard_step_by_step_and_kept_as_a_message(town: Town) 
         }
         assert (heard[3]["message_id"], heard[3]["conversation_seq"]) == (ack["message_id"], 1)
         assert heard[3]["encrypted_payload"] == "YWI="
-        await machine.say(done)  # said again: nothing new
+        await machine.say(done)  # said again by one who did not see the ack
+        assert await machine.next("message.ack") == ack
         assert await human.quiet() == []
     (kept,) = await person.call("GET", f"/conversations/{conversation}/messages")
     assert (kept["encrypted_payload"], kept["sender_type"]) == ("YWI=", "agent")
@@ -126,3 +127,22 @@ async def test_a_large_group_has_no_streams(still: Town, monkeypatch: pytest.Mon
         assert (await machine.next("stream.error"))["reason"] == "disabled"
         await machine.say(step("done", made["conversation_id"], encrypted_payload=PAYLOAD))
         assert (await machine.next("error"))["payload"]["code"] == "UNKNOWN_STREAM"
+
+
+async def test_only_what_was_started_is_ended(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    async with agent.listening() as machine:
+        for number in range(10):
+            told = step("done", conversation, encrypted_payload="YQ==", client_message_id=f"c{number}")
+            await machine.say(told)
+            assert (await machine.next("error"))["payload"]["code"] == "UNKNOWN_STREAM"
+        await machine.say(step("start", conversation))
+        for kind in ("delta", "done"):
+            await machine.say(step(kind, conversation, encrypted_payload="x" * 204_801))
+            assert (await machine.next("error"))["payload"]["code"] == "PAYLOAD_TOO_LARGE"
+        await machine.say(step("done", conversation, encrypted_payload="YQ==", content_type="No Word"))
+        assert (await machine.next("error"))["payload"]["code"] == "INVALID_FRAME"
+        await machine.say(step("done", conversation, encrypted_payload="YQ=="))
+        await machine.next("message.ack")
+    assert len(await person.call("GET", f"/conversations/{conversation}/messages")) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
@@ -14,8 +14,9 @@ from app.hashee.artifacts import MOST_BLOCKS, MOST_BYTES, About
 from app.hashee.frames import ErrorFrame
 from app.hashee.identifiers import AGENT, principal
 from app.hashee.ledger import Event
+from app.hashee.messages import check_payload
 from app.hashee.refusals import Refused
-from app.hashee.rest.conversations import PAYLOAD_LIMIT, Payload, SendMessage, sent_answer
+from app.hashee.rest.conversations import Payload, SendMessage, sent_answer
 from app.hashee.rest.routes import (
     LARGEST,
     Answer,
@@ -31,6 +32,7 @@ from app.hashee.rest.routes import (
     moments,
     page,
     routes,
+    while_there,
 )
 from app.hashee.rights import agent as agent_of
 from app.hashee.targets import check_url
@@ -193,8 +195,7 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
         who: Credential = doors.Caller,
     ) -> Response:
         """People in the conversation get `artifact_update`. 409 for a revision that does not fit, 422 after 100."""
-        if len(ask.encrypted_payload) > PAYLOAD_LIMIT:
-            raise Refused("PAYLOAD_TOO_LARGE", f"At most {PAYLOAD_LIMIT} characters of encrypted_payload")
+        check_payload(ask.encrypted_payload)
         done = await post.ledger.do(
             lambda tx: artifacts.change(
                 tx, who, agent_id, artifact_id, ask.encrypted_payload, ask.revision, ask.based_on_revision
@@ -215,11 +216,13 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
         cursor: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         wait: Annotated[float, Query(ge=0, le=LONGEST_POLL)] = 25.0,
+        *,
+        request: Request,
         post: Post = doors.Post,
         who: Credential = doors.Caller,
     ) -> Response:
         """Waits for an event, at most `wait` seconds. An event comes again until a later cursor is asked for."""
-        found = await post.poll(who, agent_id, cursor, limit, wait)
+        found = await while_there(request, post.poll(who, agent_id, cursor, limit, wait))
         profile = post.profile()
         told = [{"cursor": str(number), "event": profile.body(frame)} for number, frame in found]
         last = str(found[-1][0]) if found else None if cursor is None else str(cursor)

@@ -10,18 +10,15 @@ from starlette.responses import Response
 
 from app.hashee import artifacts, conversations, messages
 from app.hashee.access import Credential
-from app.hashee.messages import Outgoing, Sent
-from app.hashee.refusals import Refused
+from app.hashee.messages import Outgoing, Sent, check_payload
+from app.hashee.requests import CONTENT_TYPE
 from app.hashee.rest.routes import LARGEST, Answer, Body, Doors, Line, Page, Uid, Url, Word, data, moments, page, routes
 
 if TYPE_CHECKING:
     from app.hashee.post import Post
 
-PAYLOAD_LIMIT = 200 * 1024
-"""Characters of an encrypted payload: what the service allows an artifact with its envelope."""
-
 Payload = Annotated[str, StringConstraints(min_length=1)]
-ContentType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,31}$")]
+ContentType = Annotated[str, StringConstraints(pattern=f"^{CONTENT_TYPE.pattern}$")]
 
 
 class SendMessage(Body):
@@ -40,8 +37,7 @@ class SendMessage(Body):
 
     def outgoing(self) -> Outgoing:
         """The message, for the ledger. Raises `Refused` for one that is too large."""
-        if len(self.encrypted_payload) > PAYLOAD_LIMIT:
-            raise Refused("PAYLOAD_TOO_LARGE", f"At most {PAYLOAD_LIMIT} characters of encrypted_payload")
+        check_payload(self.encrypted_payload)
         extra = self.model_dump(include={"mentions", "mention_all", "hop_count", "envelope_version"})
         given = {name: value for name, value in extra.items() if value}
         return Outgoing(self.content_type, self.encrypted_payload, self.client_message_id, self.quote_id, given)

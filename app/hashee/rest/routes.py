@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Request
@@ -38,6 +38,8 @@ WAIT = 20.0
 
 LONG = ("/messages/poll", "/upload", "/files/{file_id}")
 """Ends of paths that may take longer, and take more."""
+
+T = TypeVar("T")
 
 Getter = Callable[[], Awaitable["Post | None"]]
 
@@ -213,6 +215,25 @@ def moments(post: Post, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [moments(post, item) for item in value]
     return value
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives. It is cancelled when the client hangs up: `Refused`, which nobody reads."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Refused("INVALID_REQUEST", "The client has hung up")
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 class Doors:
