@@ -111,6 +111,8 @@ async def _everything(plane: Plane, engine: Engine) -> Done:
     async with engine.fixtures.changing:
         emptied = await engine.contents.reset(engine.fixtures.current.spaces)
         engine.fixtures.take_faults(engine.fixtures.current)
+        stage.world.forget()
+        stage.world.clock.restart()  # what the wires make anew is made at the beginning
         for renew in engine.renewals:
             await renew(None)
     await engine.threads.forget()
@@ -126,12 +128,7 @@ async def _everything(plane: Plane, engine: Engine) -> Done:
             except TooManyFaults as many:
                 raise Refused(409, f"profile: {many}") from None
     stage.faults.forget()
-    stage.world.forget()
-    stage.world.clock.restart()
     for wire in plane.wires:
         wire.revision = plane.revisions[wire.name]
-        again = getattr(wire, "reset", None)  # of what a wire keeps beside the store of the spaces
-        if again is not None:
-            await again()
     stage.journal.clear()
     return Done(rooms=len(emptied.rooms), turns=emptied.turns)

@@ -146,6 +146,7 @@ class HasheeWire:
                 peers.take(cast)
                 self._cast = cast
 
+        engine.renewals.append(self._renew)
         engine.fixtures.heard.append(take)
         await take(engine.fixtures.current)
         engine.contents.also(Part(self.name, SCHEMA.head, CONTENTS, self._restored))
@@ -155,10 +156,10 @@ class HasheeWire:
             post, Outbound(private=self._settings.webhook_private, timeout=self._settings.webhook_timeout)
         )
 
-    async def reset(self) -> None:
-        """Everything is as the file says, and nobody is connected."""
+    async def _renew(self, room: str | None) -> None:
+        """Everything is as the file says, and nobody is connected; a room alone is not made anew."""
         post, cast = self._post, self._cast
-        if post is None or cast is None:
+        if post is None or cast is None or room is not None:
             return
         from app.hashee.seeds import clear
 

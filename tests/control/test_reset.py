@@ -245,3 +245,23 @@ async def test_resets_of_many_rooms_at_once_disturb_nobody(control: Control, sha
     control.ask("PUT", "/spaces/test/credit", {"credit": 100_000})
     for heard in await asyncio.gather(*(test(f"p{number}") for number in range(6))):
         assert heard == ["turn 1", "turn 2"] * 3
+
+
+async def test_what_wires_declare_is_made_anew_at_the_beginning_of_time(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data", seed=7, start_at="2026-01-02T03:04:05Z", watch=False) as server:
+        control = Control(server)
+
+        def made() -> tuple[str, str]:
+            """When the first scenario of MaLangEE and the first conversation of Hashee were made."""
+            with httpx.Client(base_url=server.http) as client:
+                body = {"email": "alice@example.com", "account_password": "hashee-demo"}
+                token = client.post("/auth/login", json=body).json()["data"]["access_token"]
+                told = client.get("/conversations", headers={"authorization": f"Bearer {token}"}).json()["data"]
+                scenarios = client.get("/api/v1/scenarios").json()
+            return scenarios[0]["created_at"], told[0]["created_at"]
+
+        before = await asyncio.to_thread(made)
+        await ask(control, "POST", "/clock/advance", {"seconds": 3600})
+        await ask(control, "POST", "/reset")
+        assert await asyncio.to_thread(made) == before
+        control.http.close()
