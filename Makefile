@@ -34,7 +34,7 @@ run: $(VENV)/.run ## Install, start the server, print the addresses and a line t
 test: $(VENV)/.test ## Install what tests need and run them (T=… goes to pytest)
 	$(BIN)/python -m pytest $(T)
 
-lint: $(VENV)/.test ## ruff, mypy --strict, the six contracts of the house
+lint: $(VENV)/.test ## ruff, mypy --strict, the contracts of the house
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
