@@ -11,7 +11,10 @@ from hypothesis import HealthCheck, settings
 from tests.live import LiveServer
 
 # Shared machines are slow now and then; what counts is what is found, not how fast.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run, so that what fails fails again; `--hypothesis-profile exploring` looks for others.
+settings.register_profile("shared", PATIENT, derandomize=True)
+settings.register_profile("exploring", PATIENT)
 settings.load_profile("shared")
 
 # Where the tests run in the background, Ctrl-C may be ignored, and every program that they start would ignore it, too.
