@@ -28,7 +28,7 @@ from app.control.access import Access, guard
 from app.control.health import health_routes
 from app.control.index import control_routes
 from app.control.plane import Plane
-from app.control.refusals import describe, no_such_endpoint
+from app.control.refusals import describe, known_parameters, no_such_endpoint
 from app.control.schemas import schema_routes
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, TimeLine, World, WorldClock
@@ -392,8 +392,9 @@ class Application(FastAPI):
     def _include(self, routers: Sequence[APIRouter]) -> None:
         routes = self.router.routes
         for place, router in enumerate(routers):
-            # What a wire adds to the control plane is guarded like the rest of it.
-            guards = [Depends(guard(self.state.access))] if router.prefix.startswith(CONTROL) else []
+            # What a wire adds to the control plane is guarded like the rest of it, and takes no more than it says.
+            control = router.prefix.startswith(CONTROL)
+            guards = [Depends(guard(self.state.access)), Depends(known_parameters)] if control else []
             self.include_router(router, dependencies=guards)
             # Routes are tried one after the other: a wire's come before the many of the control plane.
             routes.insert(place, routes.pop())

@@ -83,9 +83,9 @@ def asked(
     after: Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="Newer than this `seq`.")] = 0,
 ) -> journal.Query:
     """The filters, as they stand in a URL."""
-    kinds = frozenset(part for one in kind or () for part in one.split(",") if part)
+    kinds = frozenset(part for one in kind or () for part in one.split(","))
     for name in kinds.difference(KINDS):
-        raise Refused(400, f"kind: expected one of {', '.join(KINDS)}, found {name}")
+        raise Refused(400, f"kind: expected one of {', '.join(KINDS)}, found {name or 'nothing'}")
     return journal.Query(kinds, connection, room, wire, type_, text, turn, after)
 
 

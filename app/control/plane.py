@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.control.access import Access, guard
-from app.control.refusals import PREFIX, ControlRoute, Problem, Refused
+from app.control.refusals import PREFIX, ControlRoute, Problem, Refused, known_parameters
 from app.engine import Engine, Opened, Stage, Wire
 
 STARTING = "The server is still starting, try again."
@@ -91,5 +91,5 @@ def router(plane: Plane, tag: str, *statuses: int) -> APIRouter:
         tags=[tag],
         route_class=ControlRoute,
         responses=responses,
-        dependencies=[Depends(guard(plane.access))],
+        dependencies=[Depends(guard(plane.access)), Depends(known_parameters)],
     )

@@ -70,22 +70,13 @@ class BoundedRequest(Request):
 
 
 class ControlRoute(APIRoute):
-    """A route that says no in the control plane's own way, and knows its query parameters."""
+    """A route that says no in the control plane's own way."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        lists = {"token": False, **_query_names(self.dependant)}
 
         async def answer(request: Request) -> Response:
             try:
-                seen: set[str] = set()
-                for name, _ in request.query_params.multi_items():
-                    if name not in lists:
-                        others = ", ".join(sorted(lists.keys() - {"token"})) or "none"
-                        raise Refused(400, f"{name}: no such parameter; known: {others}")
-                    if name in seen and not lists[name]:
-                        raise Refused(400, f"{name}: expected one value, found several")
-                    seen.add(name)
                 return await handle(BoundedRequest(_as_json(request.scope), request.receive))
             except RequestValidationError as error:
                 return refusal(400, *_lines(error.errors()))
@@ -98,6 +89,25 @@ class ControlRoute(APIRoute):
                 return refusal(503, str(failure))
 
         return answer
+
+
+async def known_parameters(request: Request) -> None:
+    """A dependency of every route of the control plane, a wire's included. Raises `RequestValidationError`, which each
+    words in its own way, for a query parameter that is not known, or that is given several times where one is meant.
+    """
+    lists = {"token": False, **_query_names(request.scope["route"].dependant)}
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in lists:
+            others = ", ".join(sorted(lists.keys() - {"token"})) or "none"
+            raise _wrong(name, "unknown_parameter", f"no such parameter; known: {others}")
+        if name in seen and not lists[name]:
+            raise _wrong(name, "several_values", "expected one value, found several")
+        seen.add(name)
+
+
+def _wrong(name: str, kind: str, message: str) -> RequestValidationError:
+    return RequestValidationError([{"type": kind, "loc": ("query", name), "msg": message}])
 
 
 def _as_json(scope: Scope) -> Scope:

@@ -101,6 +101,7 @@ def test_what_is_done_by_hand_is_written(control: Control) -> None:
     ("path", "params", "message"),
     [
         ("/journal", {"kind": "in,nope"}, "kind: expected one of open, refused, in, out, close, http, match"),
+        ("/journal", {"kind": ""}, "kind: expected one of open, refused, in, out, close, http, match"),
         ("/journal", {"turn": 0}, "turn: Input should be greater than or equal to 1"),
         ("/journal", {"turn": "x"}, "turn: Input should be a valid integer"),
         ("/journal", {"limit": 0}, "limit: Input should be greater than or equal to 1"),

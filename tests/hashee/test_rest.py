@@ -476,3 +476,15 @@ async def test_a_login_that_was_under_way_does_not_outlive_a_change_of_password(
             assert told.status_code == 401
     assert (await post(town, "/auth/login", body)).status_code == 401
     assert (await post(town, "/auth/login", {**body, "account_password": "another-one"})).status_code == 200
+
+
+async def test_the_control_plane_takes_the_parameters_that_it_says(town: Town) -> None:
+    owner = await town.owner()
+    for query, told in (
+        ("agent=a", "query.agent: no such parameter; known: agent_id, limit"),
+        ("agent_id=a&agent_id=b", "query.agent_id: expected one value, found several"),
+    ):
+        answer = await owner.http.get(f"/_emulator/hashee/deliveries?{query}")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] == "INVALID_REQUEST"
+        assert answer.json()["error"]["message"] == told
