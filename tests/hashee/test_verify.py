@@ -73,7 +73,8 @@ def planting() -> Planting:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, planting: Planting) -> Iterator[LiveServer]:
-    with server_in(tmp_path_factory.mktemp("verify"), wrap=planting.wrap) as live:
+    # Checks follow each other faster than an agent may speak.
+    with server_in(tmp_path_factory.mktemp("verify"), wrap=planting.wrap, hashee={"agent_rate": 100}) as live:
         yield live
 
 
