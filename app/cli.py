@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shlex
 import shutil
@@ -139,6 +140,7 @@ def health(
 
 def run_server(settings: Settings, *, until_eof: bool = False) -> None:
     """Serves until a signal, or the end of standard input; exit code 2 with one line if it cannot."""
+    gc.disable()  # until all is loaded, for what is loaded stays: see keep_loaded
     from app.logs import configure_logs
     from app.main import create_app
     from app.serving import end_with_input, keep_loaded, listen, server_of

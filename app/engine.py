@@ -17,6 +17,7 @@ from app.emulation.lines import Lines
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+    from fastapi.params import Depends
     from starlette.types import ASGIApp
 
     from app.agent.graphs import GraphShelf
@@ -78,8 +79,6 @@ class Wire(Protocol):
     name: str
     sockets: Mapping[str, ASGIApp]
     """Its WebSocket applications, by path; `/api/*` stands for all below `/api/`."""
-    late: bool
-    """Whether its HTTP endpoints take long to load: after the port is open, or with the first call before that."""
     revisions: Sequence[str]
     """The dated states of it that it can speak, oldest first."""
     revision: str
@@ -90,8 +89,10 @@ class Wire(Protocol):
         """Turns under way."""
         ...
 
-    def routers(self) -> Sequence[APIRouter]:
-        """Its HTTP endpoints."""
+    def routers(self, guards: Sequence[Depends]) -> Sequence[APIRouter]:
+        """Its HTTP endpoints. Called in a thread once the port is open, as what they need takes long to load. `guards`:
+        dependencies of what it adds to the control plane.
+        """
         ...
 
     async def open(self, engine: Engine) -> None:

@@ -12,13 +12,15 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -26,10 +28,7 @@ from app.chldo.reading import frame_type
 from app.chldo.wire import ChldoWire
 from app.control.access import Access, guard
 from app.control.health import health_routes
-from app.control.index import control_routes
-from app.control.plane import Plane
 from app.control.refusals import describe, known_parameters, no_such_endpoint
-from app.control.schemas import schema_routes
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, TimeLine, World, WorldClock
 from app.emulation.journal import Journal
@@ -72,6 +71,7 @@ class Program:
         self, settings: Settings, stage: Stage, fatal: Callable[[str], None], ready: Callable[[], None]
     ) -> None:
         self._ready = ready
+        self.version = version("chldo-emulator")
         self.complete: Callable[[], Awaitable[None]]
         self.settings = settings
         self.stage = stage
@@ -110,7 +110,7 @@ class Program:
         """Facts for the health page."""
         return {
             "ready": self.opened is not None,
-            "version": version("chldo-emulator"),
+            "version": self.version,
             "revision": self.wires[0].revision,
             "connections": len(self.stage.lines),
             "turns": self.running,
@@ -341,8 +341,10 @@ class Application(FastAPI):
         super().__init__(**options)
         self._calls = calls
         self.sockets: dict[str, ASGIApp] = {}
-        self.late: list[Wire] = []
-        """Wires whose HTTP endpoints are loaded after the port is open, or with the first call before that."""
+        self.late: list[Callable[[], Sequence[BaseRoute]]] = []
+        """HTTP endpoints that are loaded after the port is open, or with the first call before that. Routes are tried
+        one after the other: those of the wires come before the many of the control plane.
+        """
         self.tapes: TapeServer | None = None
         """What answers in place of the wires."""
 
@@ -378,26 +380,35 @@ class Application(FastAPI):
     async def complete(self) -> None:
         """Loads the endpoints that are still missing."""
         while self.late:
-            wire = self.late[-1]
-            routers = await asyncio.to_thread(wire.routers)
-            if wire in self.late:  # not while this waited
-                self.late.remove(wire)
-                self._include(routers)
+            load = self.late[-1]
+            routes = await asyncio.to_thread(load)
+            if load in self.late:  # not while this waited
+                self.late.remove(load)
+                self.router.routes[:0] = routes
 
     def openapi(self) -> dict[str, Any]:
         while self.late:
-            self._include(self.late.pop().routers())
+            self.router.routes[:0] = self.late.pop()()
         return describe(super().openapi())
 
-    def _include(self, routers: Sequence[APIRouter]) -> None:
-        routes = self.router.routes
-        for place, router in enumerate(routers):
-            # What a wire adds to the control plane is guarded like the rest of it, and takes no more than it says.
-            control = router.prefix.startswith(CONTROL)
-            guards = [Depends(guard(self.state.access)), Depends(known_parameters)] if control else []
-            self.include_router(router, dependencies=guards)
-            # Routes are tried one after the other: a wire's come before the many of the control plane.
-            routes.insert(place, routes.pop())
+
+def wire_routes(wire: Wire, access: Access) -> Sequence[BaseRoute]:
+    """What a wire serves over HTTP. What it adds to the control plane is guarded like the rest of it. As they are:
+    `include_router` would build each route a second time, with the first request.
+    """
+    guards = Depends(guard(access)), Depends(known_parameters)
+    return [route for router in wire.routers(guards) for route in router.routes]
+
+
+def plane_routes(program: Program, access: Access) -> Sequence[BaseRoute]:
+    """The control plane."""
+    from app.control.index import control_routes
+    from app.control.plane import Plane
+    from app.control.schemas import schema_routes
+
+    settings = program.settings
+    plane = Plane(program.stage, program.wires, program.engine, profiles_of(settings), settings.data, access)
+    return [*control_routes(plane), *schema_routes().routes]
 
 
 def world_of(settings: Settings) -> World:
@@ -424,7 +435,7 @@ def create_app(
     app = Application(
         Calls(stage.journal, except_under=CONTROL),
         title="chldo emulator",
-        version=version("chldo-emulator"),
+        version=program.version,
         lifespan=program.lifespan,
         docs_url=f"{CONTROL}/docs" if settings.control.enabled else None,
         swagger_ui_oauth2_redirect_url=None,
@@ -441,18 +452,13 @@ def create_app(
         allow_headers=["*"],
         expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
     )
-    app.include_router(health_routes(program.report))
+    app.router.routes.extend(health_routes(program.report).routes)
     for wire in program.wires:
-        if wire.late:
-            app.late.append(wire)
-        else:
-            app._include(wire.routers())
+        app.late.append(partial(wire_routes, wire, access))
         app.sockets.update(wire.sockets)
     if settings.control.enabled:
-        app.include_router(schema_routes())
         app.add_exception_handler(HTTPException, no_such_endpoint)
-        plane = Plane(stage, program.wires, program.engine, profiles_of(settings), settings.data, access)
-        app.router.routes.extend(control_routes(plane))
+        app.late.append(partial(plane_routes, program, access))
     if settings.tape is not None:
         tapes = app.tapes = open_tapes(settings.tape, settings, world)
         app.sockets[ANY] = stage.lines.around(tapes, wire="tape", reader=frame_type, room="room_uid", user="user_uid")

@@ -314,6 +314,7 @@ def keep_loaded() -> None:
     LangChain, SQLAlchemy and FastAPI are some 600,000 objects that every full collection would walk again:
     measured, 40 % of the time of a turn. Call it once, when everything is loaded.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

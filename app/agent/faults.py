@@ -14,8 +14,8 @@ from functools import partial
 from app.agent.runner import AgentMessageEnd, AgentToken, Happening
 from app.agent.scripted import ScriptedFailure
 from app.emulation.determinism import Clock
-from app.emulation.documents import Json
 from app.emulation.faults.rules import Rule
+from app.emulation.nodes import Json
 from app.emulation.replies import ReplyError
 
 Happenings = AsyncGenerator[Happening, None]

@@ -6,13 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import APIRouter
+from fastapi.params import Depends
 from starlette.types import ASGIApp
 
-from app.chldo.files import file_routes
 from app.chldo.gateway import Gateway
-from app.chldo.info import info_routes
-from app.chldo.memory import memory_routes
-from app.chldo.proxy import proxy_routes
 from app.chldo.revisions import REVISIONS
 from app.engine import Engine, Opened, Stage
 
@@ -29,7 +26,6 @@ class ChldoWire:
     """The chldo v3 WebSocket API with its info, upload, voice and proxy hosts. A `Wire`."""
 
     name = "chldo"
-    late = False
 
     def __init__(self, settings: V3Settings, revision: str, stage: Stage, opened: Opened) -> None:
         self._settings = settings
@@ -52,7 +48,12 @@ class ChldoWire:
     def running(self) -> int:
         return self.gateway.running
 
-    def routers(self) -> Sequence[APIRouter]:
+    def routers(self, guards: Sequence[Depends]) -> Sequence[APIRouter]:
+        from app.chldo.files import file_routes
+        from app.chldo.info import info_routes
+        from app.chldo.memory import memory_routes
+        from app.chldo.proxy import proxy_routes
+
         clock, ids = self._stage.world.clock, self._stage.world.ids.branch(self.name, "http")
         store = self._part(lambda engine: engine.store)
         uploads = self._part(lambda engine: engine.uploads)

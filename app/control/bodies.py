@@ -9,7 +9,8 @@ import orjson
 from fastapi import Request
 
 from app.control.refusals import Refused
-from app.emulation.documents import Problem, read_data
+from app.emulation.documents import read_data
+from app.emulation.nodes import Problem
 from app.emulation.report import FixtureError, Item, Report
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.emulation.documents import LARGEST_FILE, one_line
+from app.emulation.nodes import LARGEST_FILE, one_line
 from app.spaces.failures import StoreFailure
 
 log = logging.getLogger("app.control")

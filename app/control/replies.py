@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.control.bodies import body_of, read_body
 from app.control.plane import Body, Plane, Removed, router
 from app.control.refusals import Refused
-from app.emulation.documents import Json
 from app.emulation.fixtures import KEYS, LARGEST_WHOLE, read_pace, read_reply
+from app.emulation.nodes import Json
 from app.emulation.replies import Entry, ReplyAsk, TooManyReplies
 from app.emulation.report import Item
 

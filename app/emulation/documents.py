@@ -17,14 +17,12 @@ from typing import Any
 
 import yaml
 
-LARGEST_FILE = 8 * 1024 * 1024
+from app.emulation.nodes import LARGEST_FILE, Node, Problem
+
 DEEPEST = 64
 MOST_ALIASED = 100_000
 
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
-
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SHOWN = 60
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _JSON_ONLY = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
@@ -38,64 +36,6 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What cannot be used in a fixture file. `file` is relative to the fixtures folder, `line` counts from 1."""
-
-    file: str
-    line: int
-    key: str
-    expected: str
-    found: str
-
-    @property
-    def message(self) -> str:
-        """What is wrong, without the place."""
-        return f"expected {self.expected}, found {self.found}"
-
-    def __str__(self) -> str:
-        return one_line(f"{self.file}:{self.line}: {self.key}: {self.message}")
-
-
-def one_line(text: str) -> str:
-    """A message as one line of at most 600 characters, whatever the file holds that it quotes."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:600])
-    return shown if len(text) <= 600 else f"{shown}…"
-
-
-@dataclass(slots=True)
-class Node:
-    """A value, or a list or mapping of nodes. `size` and `height` count what aliases stand for.
-
-    A mapping keeps each key's line beside its node.
-    """
-
-    line: int
-    value: str | int | float | bool | list[Node] | dict[str, tuple[int, Node]] | None
-    size: int = 1
-    height: int = 1
-
-    def describe(self) -> str:
-        """What it is, in words for a message."""
-        value = self.value
-        if value is None:
-            return "nothing"
-        if isinstance(value, list):
-            return f"a list of {len(value)}"
-        if isinstance(value, dict):
-            return f"a mapping of {len(value)}"
-        shown = json.dumps(value[: _SHOWN + 1] if isinstance(value, str) else value, ensure_ascii=False)
-        return f'{shown[:_SHOWN]}…"' if len(shown) > _SHOWN else shown
-
-    def plain(self) -> Json:
-        """The value as `json.loads` would give it."""
-        if isinstance(self.value, list):
-            return [member.plain() for member in self.value]
-        if isinstance(self.value, dict):
-            return {name: member.plain() for name, (_, member) in self.value.items()}
-        return self.value
 
 
 def read_document(path: Path, file: str, *, loader: Any = _LOADER) -> tuple[Node | None, list[Problem]]:

@@ -14,12 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from app.emulation.conditions import TEXT_KEYS, Condition, Exact, text_condition
-from app.emulation.documents import Problem, read_document
+from app.emulation.documents import read_document
 from app.emulation.faults.files import FILE_KEYS as FAULT_KEYS
 from app.emulation.faults.files import PROFILE_KEYS, read_faults, read_profiles
 from app.emulation.faults.rules import RULE_KEYS, WHEN, Profile, Rule
 from app.emulation.lore import KEYS as LORE_KEYS
 from app.emulation.lore import read_greetings, read_memories, read_scenes
+from app.emulation.nodes import Problem
 from app.emulation.replies import (
     FALLBACK,
     VARIABLES,

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Literal
 
 from app.emulation.conditions import Condition, Contains, Exact, Matches
-from app.emulation.documents import one_line
 from app.emulation.faults.kinds import KNOWN
 from app.emulation.faults.rules import Rule
 from app.emulation.fixtures import OPTIONAL, FixtureError, Fixtures, WireFiles, load_fixtures
 from app.emulation.lore import LAST_SCENE
+from app.emulation.nodes import one_line
 from app.emulation.occasions import Occasion
 from app.emulation.replies import Entry, Reply
 

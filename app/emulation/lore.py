@@ -6,7 +6,7 @@ import re
 from hashlib import blake2b
 from unicodedata import normalize
 
-from app.emulation.documents import Json
+from app.emulation.nodes import Json
 from app.emulation.report import Item
 from app.spaces.models import Greeting, Memory, Scene, Space
 

@@ -16,7 +16,7 @@ from unicodedata import normalize
 from app.emulation.conditions import Condition, Contains, Exact, Matches, shown
 
 if TYPE_CHECKING:
-    from app.emulation.documents import Json
+    from app.emulation.nodes import Json
 
 MOST_COMPARED = 5_000
 """Entries that an explanation looks at: it is made while others wait for the loop."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from app.emulation.documents import Json, Node, Problem
+from app.emulation.nodes import Json, Node, Problem
 
 MOST_PROBLEMS = 1_000
 _LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")

@@ -18,13 +18,13 @@ from typing import TypeVar
 from watchfiles import Change, awatch
 
 from app.emulation.determinism import Clock
-from app.emulation.documents import LARGEST_FILE
 from app.emulation.faults.files import FILE as FAULTS
 from app.emulation.faults.files import FOLDER as PROFILES
 from app.emulation.faults.files import profile_files
 from app.emulation.faults.kinds import Place
 from app.emulation.faults.live import Faults
 from app.emulation.fixtures import FixtureError, Fixtures, WireFiles, is_reply_file, load_fixtures
+from app.emulation.nodes import LARGEST_FILE
 from app.emulation.replies import LiveBook
 
 log = logging.getLogger("app.fixtures")

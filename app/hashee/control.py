@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query
+from fastapi.params import Depends
 from pydantic import Field
 from sqlalchemy import select
 from starlette.responses import Response
@@ -37,9 +39,15 @@ class Invalidate(Body):
     reason: Annotated[str, Field(min_length=1, max_length=100)] = "device_removed"
 
 
-def control_routes(doors: Doors) -> APIRouter:
-    """The routes."""
-    router = APIRouter(prefix="/_emulator/hashee", route_class=HasheeRoute, tags=["hashee: control"], responses=ERRORS)
+def control_routes(doors: Doors, guards: Sequence[Depends]) -> APIRouter:
+    """The routes, behind the guards of the control plane."""
+    router = APIRouter(
+        prefix="/_emulator/hashee",
+        route_class=HasheeRoute,
+        tags=["hashee: control"],
+        responses=ERRORS,
+        dependencies=guards,
+    )
 
     @router.post("/agents/{agent_id}/govern", response_model=Answer, summary="Suspends, bans or frees an agent")
     async def govern(agent_id: str, ask: Govern, post: Post = doors.Post) -> Response:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from fastapi.params import Depends
 from starlette.types import ASGIApp
 
 from app.engine import Engine, Opened, Stage
@@ -33,8 +34,6 @@ class HasheeWire:
     """Hashee: messaging between people and agents. A `Wire`."""
 
     name = "hashee"
-    late = True
-    """Its endpoints are many, and load SQLAlchemy: after the port is open."""
 
     def __init__(self, settings: Settings, stage: Stage, opened: Opened) -> None:
         self._settings = settings.hashee
@@ -72,7 +71,7 @@ class HasheeWire:
         """The state that is spoken where nobody asks for another."""
         return PROFILES[self.gateway.profile]
 
-    def routers(self) -> Sequence[APIRouter]:
+    def routers(self, guards: Sequence[Depends]) -> Sequence[APIRouter]:
         from app.hashee.rest.agents import agent_routes
         from app.hashee.rest.auth import auth_routes
         from app.hashee.rest.conversations import conversation_routes
@@ -93,7 +92,7 @@ class HasheeWire:
         if self._control:
             from app.hashee.control import control_routes
 
-            routers.append(control_routes(doors))
+            routers.append(control_routes(doors, guards))
         return routers
 
     async def open(self, engine: Engine) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from fastapi.params import Depends
 from starlette.types import ASGIApp
 
 from app.engine import Engine, Opened, Stage
@@ -28,7 +29,6 @@ class MalangeeWire:
     """Spoken conversation over a WebSocket, and the REST endpoints beside it. A `Wire`."""
 
     name = WIRE
-    late = False
 
     def __init__(self, settings: MalangeeSettings, data: Path, stage: Stage, opened: Opened) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class MalangeeWire:
     def running(self) -> int:
         return self.gateway.running
 
-    def routers(self) -> Sequence[APIRouter]:
+    def routers(self, guards: Sequence[Depends]) -> Sequence[APIRouter]:
         from app.malangee.rest import rest_routes
 
         world = self._stage.world

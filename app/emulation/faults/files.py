@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.emulation.documents import Problem, read_document
+from app.emulation.documents import read_document
 from app.emulation.faults.rules import Profile, Rule, read_rules
+from app.emulation.nodes import Problem
 from app.emulation.report import Item, Report
 
 FILE = "faults.yaml"

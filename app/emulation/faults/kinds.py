@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.emulation.documents import Json
+from app.emulation.nodes import Json
 from app.emulation.report import Item
 
 LONGEST = 86_400.0

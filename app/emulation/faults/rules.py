@@ -8,8 +8,8 @@ from typing import Any, Literal
 from unicodedata import normalize
 
 from app.emulation.conditions import Condition, Exact, Matches, text_condition
-from app.emulation.documents import Json
 from app.emulation.faults.kinds import KINDS, KNOWN, MOST, Kind, Place
+from app.emulation.nodes import Json
 from app.emulation.occasions import Occasion
 from app.emulation.report import Item
 

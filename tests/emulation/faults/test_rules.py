@@ -11,10 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.emulation.documents import Problem, read_document
+from app.emulation.documents import read_document
 from app.emulation.faults.files import read_faults, read_profiles
 from app.emulation.faults.kinds import KINDS, KNOWN, Kind, Parameter, Place
 from app.emulation.faults.rules import MOST_RULES, WHEN, Rule, read_rules
+from app.emulation.nodes import Problem
 from app.emulation.occasions import Occasion
 from app.emulation.report import FixtureError, Item, Report
 from tests.emulation.faults.written import rules
