@@ -16,6 +16,7 @@ from typing import Any, cast
 import orjson
 
 from app.emulation.determinism import Clock, machine_monotonic
+from app.emulation.kept import Detail, Kept, Plain, Raw
 from app.redaction import SHORTENED, redact, redacted, sound
 
 KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control", "note")
@@ -37,13 +38,6 @@ OVERHEAD = 200
 
 Reader = Callable[[Mapping[str, Any]], str]
 """What a wire calls a frame, by its JSON."""
-
-Detail = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
-"""What an entry says beside a frame; a function is asked when the entry is shown."""
-
-
-Raw = tuple[int, str, float, float, str, str, str, int | None, str | None, Detail]
-"""An entry as it is kept: plain tuples of plain values, which the garbage collector does not walk again and again."""
 
 
 class Entry:
@@ -196,8 +190,7 @@ class Journal:
         self._clock = clock
         self._most = most
         self._room_for = size
-        self._entries: deque[Raw] = deque()
-        self._bytes = 0
+        self._entries = Kept()
         self._feeds: set[Feed] = set()
         self.readers: dict[str, Reader] = {}
         """What each wire calls its frames."""
@@ -214,7 +207,7 @@ class Journal:
     @property
     def bytes(self) -> int:
         """What the entries take."""
-        return self._bytes
+        return self._entries.bytes
 
     @property
     def enabled(self) -> bool:
@@ -236,22 +229,21 @@ class Journal:
         """Adds an entry. `detail` may be a function, which is asked when the entry is shown."""
         self.last = seq = self.last + 1
         at = (clock or self._clock).time()
-        self._keep((seq, kind, at, machine_monotonic(), wire, connection, room, turn, text, detail))
+        self._keep((seq, kind, at, machine_monotonic(), wire, connection, room, turn, text), detail)
 
     def frame_out(self, wire: str, connection: str, room: str, turn: int | None, text: str, at: float) -> None:
         """`write` of a frame to the client, at the cost that every token pays."""
         self.last = seq = self.last + 1
-        self._keep((seq, "out", at, machine_monotonic(), wire, connection, room, turn, text, None))
+        self._keep((seq, "out", at, machine_monotonic(), wire, connection, room, turn, text), None)
 
-    def _keep(self, raw: Raw) -> None:
+    def _keep(self, plain: Plain, detail: Detail) -> None:
         entries = self._entries
-        entries.append(raw)
-        self._bytes += _size(raw[8])
-        while self._bytes > self._room_for or len(entries) > self._most:
-            self._bytes -= _size(entries.popleft()[8])
+        entries.append(plain, detail, _size(plain[8]))
+        while entries.bytes > self._room_for or len(entries) > self._most:
+            entries.drop()
             self.dropped += 1
         if self.sinks or self._feeds:
-            entry = self._entry(raw)
+            entry = self._entry((*plain, detail))
             for sink in self.sinks:
                 sink(entry)
             for feed in self._feeds:
@@ -269,8 +261,8 @@ class Journal:
 
     async def search(self, query: Query, *, limit: int | None = None, newest: bool = False) -> list[Entry]:
         """As `find`, of the entries that there are now; others get their turn while many are looked at."""
-        entries = tuple(self._entries)
-        found = await _calmly(query, map(self._entry, reversed(entries) if newest else entries), limit)
+        entries = reversed(self._entries) if newest else iter(self._entries)
+        found = await _calmly(query, map(self._entry, entries), limit)
         return found[::-1] if newest else found
 
     def close(self) -> None:
@@ -283,7 +275,6 @@ class Journal:
         """Forgets all entries; `seq` counts on. How many there were."""
         gone = len(self._entries)
         self._entries.clear()
-        self._bytes = 0
         return gone
 
     @contextmanager
@@ -320,7 +311,7 @@ class Journal:
 
     def missed_after(self, seq: int) -> int:
         """How many entries newer than `seq` are no longer here."""
-        oldest = self._entries[0][0] if self._entries else self.last + 1
+        oldest = self._entries.first if self._entries else self.last + 1
         return max(0, oldest - 1 - seq)
 
 
