@@ -358,6 +358,8 @@ class Application(FastAPI):
         if scope["type"] == "http":
             if self.late and not scope["path"].startswith(f"{CONTROL}/health"):
                 await self.complete()
+            if self.openapi_schema is None and scope["path"] in (self.openapi_url, f"{CONTROL}/"):
+                await asyncio.to_thread(self.openapi)  # a quarter of a second, once
             app = self.tapes if taped and self.tapes is not None else super().__call__
             await self._calls(app, scope, receive, send)
         elif scope["type"] != "websocket":
