@@ -239,7 +239,7 @@ class Journal:
     def _keep(self, plain: Plain, detail: Detail) -> None:
         entries = self._entries
         entries.append(plain, detail, _size(plain[8]))
-        while entries.bytes > self._room_for or len(entries) > self._most:
+        while entries.bytes > self._room_for or entries.count > self._most:
             entries.drop()
             self.dropped += 1
         if self.sinks or self._feeds:

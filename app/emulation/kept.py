@@ -38,23 +38,23 @@ class Kept:
         self._new: list[Plain] = []
         self._sizes: array[int] = array("L")
         self._details: dict[int, Detail] = {}
-        self._count = 0
+        self.count = 0
         self.first = 1
         """`seq` of the oldest; of the next one if there is none."""
         self.bytes = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def append(self, plain: Plain, detail: Detail, size: int) -> None:
         """Adds the newest, which takes `size` bytes."""
-        if not self._count:
+        if not self.count:
             self.first = plain[0]
         self._new.append(plain)
         self._sizes.append(size)
         if detail is not None:
             self._details[plain[0]] = detail
-        self._count += 1
+        self.count += 1
         self.bytes += size
         if len(self._new) >= BATCH:
             self._packed.append((marshal.dumps(self._new), self._sizes))
@@ -75,7 +75,7 @@ class Kept:
             self.bytes -= self._sizes.pop(0)
         self._details.pop(self.first, None)
         self.first += 1
-        self._count -= 1
+        self.count -= 1
 
     def clear(self) -> None:
         """Forgets all."""
@@ -83,7 +83,7 @@ class Kept:
         self._new.clear()
         self._sizes = array("L")
         self._details.clear()
-        self._gone = self._count = self.bytes = 0
+        self._gone = self.count = self.bytes = 0
 
     def __iter__(self) -> Iterator[Raw]:
         details = self._details.copy()
