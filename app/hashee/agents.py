@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import insert, select, update
 
 from app.hashee.access import Credential
-from app.hashee.frames import AgentCapabilityChanged, AgentGovernance, AgentStatus, AgentTyping, Replaced
+from app.hashee.frames import MODE_SWITCHED, AgentCapabilityChanged, AgentGovernance, AgentStatus, AgentTyping, Replaced
 from app.hashee.identifiers import AGENT, HUMAN, digest, kind_of, principal
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
@@ -65,6 +65,11 @@ def token(tx: Tx, agent_id: str) -> str:
     return made
 
 
+def mode_of(tx: Tx, agent_id: str) -> str:
+    """How an agent hears of events: one of `MODES`."""
+    return str(tx.value(select(agents.c.connection_mode).where(agents.c.id == agent_id)))
+
+
 def rotate_token(tx: Tx, credential: Credential, agent_id: str) -> str:
     """A new token in place of all that were; sockets that came in with those are closed."""
     owned_agent(tx, human(tx, credential), agent_id)
@@ -93,7 +98,7 @@ def change(tx: Tx, credential: Credential, agent_id: str, about: dict[str, Any])
                 .where(deliveries.c.agent_id == agent_id, deliveries.c.state == "pending")
                 .values(state="failed", error="the agent was switched to websocket", finished_at=tx.now)
             )
-        tx.tell(Replaced("", "mode_switched"), principal(AGENT, agent_id))
+        tx.tell(Replaced("", MODE_SWITCHED), principal(AGENT, agent_id))
     if now.manifest_version != row.manifest_version:
         told = AgentCapabilityChanged(agent_id, now.manifest_version, now.manifest_hash)
         tx.tell(told, principal(AGENT, agent_id), *users_of(tx, agent_id))

@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import delete, exists, func, insert, select, update
 
 from app.hashee.access import Credential
-from app.hashee.agents import POLLING, WEBHOOK
+from app.hashee.agents import POLLING, WEBHOOK, mode_of
 from app.hashee.frames import BY_TYPE, Frame
 from app.hashee.identifiers import AGENT, kind_of, uid_of, uuid7
 from app.hashee.ledger import Event, Tx
@@ -132,7 +132,7 @@ def waiting(tx: Tx, credential: Credential, agent_id: str, limit: int) -> list[t
 
 def _polling(tx: Tx, credential: Credential, agent_id: str) -> None:
     agent(tx, credential, agent_id)
-    mode = tx.value(select(agents.c.connection_mode).where(agents.c.id == agent_id))
+    mode = mode_of(tx, agent_id)
     if mode != POLLING:
         raise Refused("WRONG_CONNECTION_MODE", f"The agent's connection_mode is {mode}, not {POLLING}")
 

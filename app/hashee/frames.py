@@ -336,6 +336,10 @@ class GroupUpdated(Nested):
 # -- between the processes of one service, never sent ------------------------------------------------------------------
 
 
+MODE_SWITCHED = "mode_switched"
+"""Why an agent has no socket: its `connection_mode` is another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replaced(Frame):
     """Sockets of the audience that are older than connection `by` have to go ("": all of them)."""

@@ -19,8 +19,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.emulation.determinism import Ids
 from app.emulation.lines import PING, PONGS
 from app.hashee.access import Credential, HumanCredential, agent_credential
-from app.hashee.frames import AuthError, AuthExpiring, AuthOk, ErrorFrame, Pong, Replaced, SessionInvalidated
-from app.hashee.hub import AUTH, INVALIDATED, POLICY, SILENT, Hub, Socket
+from app.hashee.frames import (
+    MODE_SWITCHED,
+    AuthError,
+    AuthExpiring,
+    AuthOk,
+    ErrorFrame,
+    Pong,
+    Replaced,
+    SessionInvalidated,
+)
+from app.hashee.hub import AUTH, INVALIDATED, POLICY, REPLACED, SILENT, Hub, Socket
 from app.hashee.identifiers import AGENT, HUMAN, principal
 from app.hashee.profiles import PROFILES, frame_type
 from app.hashee.refusals import Refused, i18n_key
@@ -47,6 +56,8 @@ LOOK = 0.25
 WAIT = 10.0
 """Seconds that the store may take to say who somebody is."""
 
+TRY_AGAIN = 1013
+UNAVAILABLE = "UNAVAILABLE"
 HUMAN_PATH = "/ws/human"
 AGENT_PATH = "/ws/agent"
 
@@ -100,7 +111,7 @@ class Gateway:
         try:
             await socket.websocket.accept()
             if post is None:
-                socket.finish(1013, "the server is still starting")
+                socket.finish(TRY_AGAIN, "the server is still starting")
                 await socket.line.receive()
                 return
             await self._listen(socket, post)
@@ -142,13 +153,17 @@ class Gateway:
         try:
             async with asyncio.timeout(WAIT):
                 refused = await self._authenticate(socket, post, said)
-        except TimeoutError:
-            refused = AuthError("unavailable", "The store does not answer", "error.unavailable")
+        except (TimeoutError, Refused):
+            socket.finish(TRY_AGAIN, "the store does not answer")
+            return
         finally:
             socket.authenticating = False
         if refused is not None:
             socket.send(refused)
             socket.finish(AUTH, refused.reason)
+            return
+        if socket.agent_id is not None and not await post.has_socket(socket.agent_id):
+            socket.finish(REPLACED, MODE_SWITCHED)
             return
         session = socket.session
         socket.exchange = socket.line.exchange(user=socket.user_id, action="auth")
@@ -162,6 +177,7 @@ class Gateway:
             await post.agent_came(socket.user_id)
 
     async def _authenticate(self, socket: Socket, post: Post, said: Auth) -> AuthError | None:
+        """Why not, if not. Raises `Refused` where the store fails."""
         if socket.agent_id is not None:
             return await self._as_agent(socket, post, said)
         try:
@@ -196,12 +212,11 @@ class Gateway:
             if (credential.user_id, credential.session) != (socket.user_id, socket.session):
                 raise Refused("INVALID_TOKEN", "The token is not of this session")
             await post.who(credential)
+            socket.credential, socket.expires, socket.warned = credential, credential.expires, False
+            socket.send(AuthOk())
         except Refused as refused:
-            socket.send(_auth_error(refused))
-            return
-        socket.expires = credential.expires
-        socket.warned = False
-        socket.send(AuthOk())
+            unavailable = ErrorFrame(refused.code, refused.message, refused.i18n_key)
+            socket.send(unavailable if refused.code == UNAVAILABLE else _auth_error(refused))
 
     # -- what they say -------------------------------------------------------------------------------------------------
 
@@ -237,7 +252,7 @@ class Gateway:
     def _floods(self, socket: Socket, now: float) -> bool:
         """Whether the frame is one too many; a socket that goes on so is closed."""
         if now - socket.second >= 1.0:
-            if socket.frames <= self._rate:
+            if socket.frames <= self._rate or now - socket.second >= 2.0:  # a second with few frames, or with none
                 socket.flood = None
             socket.second, socket.frames = now, 0
         socket.frames += 1
@@ -284,7 +299,7 @@ class Gateway:
                 socket.send(AuthExpiring(ceil(left)))
         if now - socket.heard_at >= SILENCE:
             socket.finish(SILENT, "no sign of life")
-        elif now - max(socket.heard_at, socket.pinged_at) >= PING_EACH:
+        elif now - socket.pinged_at >= PING_EACH:
             socket.pinged_at = now
             if PONGS in socket.websocket.scope.get("extensions", {}):
                 self._start(socket.line.asgi_send({"type": PING}))
@@ -310,7 +325,9 @@ def _pongs(socket: Socket) -> int:
 
 
 def _auth_error(refused: Refused) -> AuthError:
-    """Why a token is not taken, in the words of the socket."""
+    """Why a token is not taken, in the words of the socket. Raises what says nothing about the token."""
+    if refused.code == UNAVAILABLE:
+        raise refused
     if refused.code == "TOKEN_EXPIRED":
         return AuthError("expired_token", "Token expired", "error.auth.expired")
     return AuthError("invalid_token", refused.message, f"error.auth.{refused.code.lower()}")

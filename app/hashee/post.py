@@ -11,7 +11,7 @@ from contextlib import suppress
 from app.emulation.determinism import Clock, RealClock
 from app.hashee import accounts, deliveries, files
 from app.hashee.access import AccessTokens, Credential
-from app.hashee.agents import presence, typing
+from app.hashee.agents import WEBSOCKET, mode_of, presence, typing
 from app.hashee.artifacts import any_due, expire
 from app.hashee.deliveries import arrived, waiting
 from app.hashee.frames import Frame, Replaced
@@ -103,6 +103,10 @@ class Post:
     async def who(self, credential: Credential) -> Actor:
         """Whose credential it is. Raises `Refused`."""
         return await self.ledger.see(lambda tx: actor(tx, credential))
+
+    async def has_socket(self, agent_id: str) -> bool:
+        """Whether an agent hears of events over its socket."""
+        return await self.ledger.see(lambda tx: mode_of(tx, agent_id)) == WEBSOCKET
 
     async def announce(self, frame: Replaced, name: str, session: str) -> None:
         """A socket has taken the place of older ones of the same agent, or of the same session."""

@@ -133,6 +133,23 @@ async def test_an_answer_to_what_is_gone_is_not_given(town: Town, back: str) -> 
     assert await said_in(person, await place(person)) == []
 
 
+async def test_a_socket_that_has_renewed_stays_through_a_restore(town: Town) -> None:
+    person = await town.person()
+    async with person.listening() as ear:
+        for _ in range(9):
+            await plane(town, "POST", "/clock/advance", {"seconds": 28})
+            await ear.quiet()
+        renewed = (await person.http.post("/auth/refresh")).json()["data"]["access_token"]
+        await ear.say({"type": "auth.renew", "access_token": renewed})
+        await ear.next("auth.ok")
+        await plane(town, "POST", "/snapshots", {"name": "renewed"})
+        for _ in range(2):  # the first token is over then
+            await plane(town, "POST", "/clock/advance", {"seconds": 28})
+            await ear.quiet()
+        await plane(town, "POST", "/snapshots/renewed/restore")
+        await ear.quiet()
+
+
 async def test_the_bytes_of_files_go_with_a_reset(town: Town) -> None:
     person, other = await town.person(), await town.person()
     conversation = await person.pair(other)

@@ -279,3 +279,50 @@ async def test_the_journal_shows_frames_by_their_type_and_no_token(town: Town) -
     mine = [entry for entry in told if entry["wire"] == "hashee"]
     assert {"auth", "auth.ok", "ping", "pong"} <= {entry.get("type") for entry in mine}
     assert person.token not in json.dumps(told)
+
+
+async def test_a_socket_is_pinged_every_thirty_seconds_whatever_it_says(still: Town) -> None:
+    person = await still.person()
+    async with person.listening() as ear:
+        (served,) = await still.on_loop(lambda: still.wire.gateway.hub.of(f"u:{person.id}"))
+        for _ in range(2):
+            await still.advance(20)
+            await ear.quiet()
+        async with asyncio.timeout(PATIENCE):
+            while await still.on_loop(lambda: served.websocket.scope["extensions"][PONGS]["count"]) < 1:
+                await asyncio.sleep(0.01)
+
+
+async def test_seconds_of_silence_end_a_flood(still: Town) -> None:
+    async with (await still.person()).listening() as ear:
+        for _ in range(2):
+            for _ in range(101):
+                await ear.say({"type": "ping"})
+            assert (await ear.next("error"))["payload"]["code"] == "RATE_LIMITED"
+            await still.advance(11)
+        assert await ear.quiet() == []
+
+
+async def test_an_agent_of_another_mode_has_no_socket(town: Town) -> None:
+    owner, agent = await town.owner(), town.agent()
+    await owner.call("PATCH", f"/agents/{agent.id}", {"connection_mode": "polling"})
+    async with opened(town.server, "/ws/agent", agent_id=agent.id) as ear:
+        await ear.say({"type": "auth", "token": agent.token})
+        assert await ear.closed() == (4409, "mode_switched")
+        assert ear.heard == []
+    await owner.call("PATCH", f"/agents/{agent.id}", {"connection_mode": "websocket"})
+    async with agent.listening():
+        pass
+
+
+async def test_where_the_store_fails_nobody_is_told_that_a_token_is_wrong(town: Town) -> None:
+    person = await town.person()
+    fault = {"fault": "store-locked", "operation": "read"}
+    async with opened(town.server, "/ws/human") as ear:
+        assert (await person.http.post("/_emulator/faults", json={"faults": [fault]})).status_code == 201
+        try:
+            await ear.say({"type": "auth", "token": person.token})
+            assert await ear.closed() == (1013, "the store does not answer")
+            assert ear.heard == []
+        finally:
+            assert (await person.http.delete("/_emulator/faults")).status_code == 200
