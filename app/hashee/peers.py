@@ -24,13 +24,14 @@ from app.emulation.faults.live import Dice
 from app.emulation.occasions import Occasion
 from app.emulation.replies import ReplyAsk
 from app.hashee.fixtures import Brain, Cast, Line, answering
-from app.hashee.frames import AgentTyping, Frame, MessageNew, StreamAbort, StreamDelta, StreamStart
+from app.hashee.frames import AgentTyping, MessageNew, StreamError
 from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal, uid_of, ulid
 from app.hashee.ledger import Event, Ledger, Tx
 from app.hashee.messages import Outgoing, delivered, react_as, send
 from app.hashee.refusals import Refused
 from app.hashee.rights import ACTIVE, Actor, display_name, place
-from app.hashee.tables import agents, messages
+from app.hashee.streams import Speaker, Stream, Streams
+from app.hashee.tables import agents, members, messages
 
 if TYPE_CHECKING:
     from app.agent.runner import Happening
@@ -64,8 +65,9 @@ class _Peer:
 class Peers:
     """Everybody who answers. `running` counts answers under way."""
 
-    def __init__(self, ledger: Ledger, stage: Stage, engine: Engine) -> None:
+    def __init__(self, ledger: Ledger, streams: Streams, stage: Stage, engine: Engine) -> None:
         self._ledger = ledger
+        self._streams = streams
         self._stage = stage
         self._engine = engine
         self._peers: dict[str, _Peer] = {}
@@ -169,45 +171,71 @@ class Peers:
             await self._say(peer, message, out)
 
     async def _say(self, peer: _Peer, message: MessageNew, out: Outgoing) -> None:
-        """Sends an answer, unless what it answers is gone with a reset or a restore."""
-
-        def answer(tx: Tx) -> None:
-            if tx.value(select(messages.c.id).where(messages.c.id == message.message_id)) is None:
-                raise Refused("NOT_FOUND", "The message is gone")
-            send(tx, _actor(tx, peer.principal), message.conversation_id, out)
-
-        await self._ledger.do(answer, order=message.conversation_id)
+        speaker = _answering(peer, message)
+        conversation = message.conversation_id
+        await self._ledger.do(lambda tx: send(tx, speaker(tx), conversation, out), order=conversation)
 
     async def _think(self, peer: _Peer, brain: Brain, message: MessageNew, exchange: Exchange) -> None:
-        """A graph answers, and its tokens are streamed."""
-        strand = exchange.strand
-        conversation = message.conversation_id
+        """A graph answers, and its tokens are streamed; where there are no streams, it says all at once."""
+        strand, conversation = exchange.strand, message.conversation_id
         history, people = await self._ledger.see(lambda tx: _known(tx, peer.principal, conversation))
-        stream = ulid(strand.clock.time(), strand.ids.seed_bytes(10))
         agent_id = uid_of(peer.principal)
-        await self._tell(people, AgentTyping(agent_id, conversation, True))
-        said = ""
-        started = False
+        stream_id = ulid(strand.clock.time(), strand.ids.seed_bytes(10))
+        speaker = _answering(peer, message)
+        said, stream = "", None
+        await self._type(people, agent_id, conversation, True)
         try:
+            started = await self._streams.start(speaker, agent_id, stream_id, conversation)
+            stream = None if isinstance(started, StreamError) else started
             async with asyncio.timeout(LONGEST), aclosing(self._tokens(brain, message, history, exchange)) as tokens:
-                async for text in tokens:
-                    if not started:
-                        started = True
-                        await self._tell(people, StreamStart(stream, conversation, agent_id))
-                    said += text
-                    await self._tell(people, StreamDelta(stream, conversation, payload_of(text)))
-        except Exception:
-            if started:
-                await self._tell(people, StreamAbort(stream, conversation))
-            raise
+                said = await self._speak(tokens, stream)
         finally:
-            await self._tell(people, AgentTyping(agent_id, conversation, False))
-        if started:
-            await self._say(peer, message, Outgoing("text", payload_of(said), stream, stream_id=stream))
+            if stream is not None and not said:
+                await self._streams.abort(stream)
+            await self._type(people, agent_id, conversation, False)
+        if stream is not None and said:
+            out = Outgoing("text", payload_of(said), stream_id, stream_id=stream_id)
+            await self._streams.done(speaker, stream, out)
+        elif said:
+            await self._say(peer, message, Outgoing("text", payload_of(said), stream_id))
 
-    async def _tell(self, people: tuple[str, ...], frame: Frame) -> None:
-        if people:
-            await self._ledger.tell(Event(frame, people))
+    async def _speak(self, tokens: AsyncGenerator[str, None], stream: Stream | None) -> str:
+        """All that is said; nothing as soon as the stream is over, for the next token may never come."""
+
+        async def collect() -> str:
+            said = ""
+            async for text in tokens:
+                said += text
+                if stream is not None:
+                    await self._streams.delta(stream, payload_of(text))
+            return said
+
+        if stream is None:
+            return await collect()
+        speaking, over = asyncio.ensure_future(collect()), asyncio.ensure_future(stream.over.wait())
+        try:
+            await asyncio.wait({speaking, over}, return_when=asyncio.FIRST_COMPLETED)
+            return "" if over.done() else speaking.result()
+        finally:
+            speaking.cancel()
+            over.cancel()
+            await asyncio.gather(speaking, over, return_exceptions=True)
+
+    async def _type(self, people: tuple[str, ...], agent_id: str, conversation: str, on: bool) -> None:
+        """Tells those of the people who are still there that an agent is typing, or stops."""
+        there = await self._ledger.see(
+            lambda tx: tuple(
+                tx.connection.scalars(
+                    select(members.c.principal).where(
+                        members.c.conversation_id == conversation,
+                        members.c.principal.in_(people),
+                        members.c.left_at.is_(None),
+                    )
+                )
+            )
+        )
+        if there:
+            await self._ledger.tell(Event(AgentTyping(agent_id, conversation, on), there))
 
     async def _tokens(
         self, brain: Brain, message: MessageNew, history: list[tuple[bool, str]], exchange: Exchange
@@ -268,6 +296,17 @@ def _means(message: MessageNew, peer: _Peer) -> bool:
     return uid_of(peer.principal) in (message.mentions or ()) or f"@{peer.name}" in (
         text_of(message.encrypted_payload) or ""
     )
+
+
+def _answering(peer: _Peer, message: MessageNew) -> Speaker:
+    """The peer as one who answers a message, unless it is gone with a reset or a restore."""
+
+    def speaker(tx: Tx) -> Actor:
+        if tx.value(select(messages.c.id).where(messages.c.id == message.message_id)) is None:
+            raise Refused("NOT_FOUND", "The message is gone")
+        return _actor(tx, peer.principal)
+
+    return speaker
 
 
 def _actor(tx: Tx, name: str) -> Actor:

@@ -133,7 +133,7 @@ class HasheeWire:
             clock=world.clock,
             profile=self.profile,
         )
-        peers = Peers(ledger, self._stage, engine)
+        peers = Peers(ledger, post.streams, self._stage, engine)
 
         async def take(fixtures: Fixtures) -> None:
             cast = fixtures.wires.get(FILE)

@@ -272,3 +272,82 @@ async def test_the_model_of_an_agent_fails_by_faults(server: LiveServer) -> None
     assert [entry["kind"] for entry in found[-3:]] == ["fault", "match", "match"]
     assert {entry["wire"] for entry in found} == {"hashee"}
     assert (await http.delete("/_emulator/faults")).status_code == 200
+
+
+async def hanging(person: Person, conversation: str) -> None:
+    """The next answer there stops after its first token."""
+    rule = {"fault": "hang", "after_tokens": 1, "count": 1, "when": {"wire": "hashee", "room": conversation}}
+    assert (await person.http.post("/_emulator/faults", json={"faults": [rule]})).status_code == 201
+
+
+async def test_an_answer_that_hangs_ends_by_its_time_out(server: LiveServer) -> None:
+    person = await me(server)
+    mint = await place(person, "Mint")
+    await hanging(person, mint)
+    async with person.listening() as ear:
+        await person.send(mint, payload=sealed("hello"))
+        await ear.next("stream.delta")
+        await Town(server).advance(31)
+        assert (await ear.next("stream.error"))["reason"] == "timeout"
+        while (await ear.next("agent.typing"))["payload"]["typing"]:
+            pass
+        await person.send(mint, payload=sealed("again"))
+        assert (await ear.next("stream.done"))["encrypted_payload"] == sealed("Hello there")
+
+
+async def test_who_has_left_hears_no_more_of_an_answer(server: LiveServer) -> None:
+    person = await me(server)
+    group = await place(person, "All")
+    town = Town(server)
+    http = town.client()
+    CLIENTS.append(http)
+    answered = await http.post("/auth/login", json={"email": "bob@example.com", "account_password": PASSWORD})
+    data = answered.json()["data"]
+    http.headers["Authorization"] = f"Bearer {data['access_token']}"
+    bob = Person(server, data["user_id"], data["access_token"], http)
+    await hanging(person, group)
+    async with person.listening() as ear, bob.listening() as gone:
+        await person.send(group, payload=sealed("hello"), mentions=[uid("agent", "mint")])
+        await gone.next("stream.delta")
+        await person.call("PATCH", f"/groups/{group}", {"remove_member_ids": [bob.id]})
+        assert (await gone.next("group.updated"))["payload"]["changes"] == {"removed_members": [bob.id]}
+        await town.advance(31)
+        assert (await ear.next("stream.error"))["reason"] == "timeout"
+        while (await ear.next("agent.typing"))["payload"]["typing"]:
+            pass
+        assert await gone.quiet() == []
+    await person.call("PATCH", f"/groups/{group}", {"add_member_ids": [bob.id]})
+
+
+@pytest.mark.parametrize("how", ["suspended", "removed"])
+async def test_an_agent_that_is_cut_off_answers_no_more(server: LiveServer, how: str) -> None:
+    person = await me(server)
+    group, mint = await place(person, "All"), uid("agent", "mint")
+    await hanging(person, group)
+    async with person.listening() as ear:
+        await person.send(group, payload=sealed("hello"), mentions=[mint])
+        await ear.next("stream.delta")
+        if how == "suspended":
+            govern = f"/_emulator/hashee/agents/{mint}/govern"
+            await person.call("POST", govern, {"status": "suspended"})
+        else:
+            await person.call("PATCH", f"/groups/{group}", {"remove_member_ids": [mint]})
+        assert (await ear.next("stream.error"))["reason"] == "refused"
+        while (await ear.next("agent.typing"))["payload"]["typing"]:
+            pass
+        if how == "suspended":
+            await person.call("POST", govern, {"status": "active"})
+        else:
+            await person.call("PATCH", f"/groups/{group}", {"add_agent_ids": [mint]})
+
+
+async def test_in_a_large_group_an_answer_is_a_plain_message(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.hashee.streams.LARGEST_GROUP", 2)
+    person = await me(server)
+    group = await place(person, "All")
+    async with person.listening() as ear:
+        await person.send(group, payload=sealed("hello"), mentions=[uid("agent", "mint")])
+        assert (await answer(ear, group))["encrypted_payload"] == sealed("Hello there")
+        assert not [frame for frame in ear.heard if frame["type"].startswith("stream.")]

@@ -146,3 +146,33 @@ async def test_only_what_was_started_is_ended(town: Town) -> None:
         await machine.say(step("done", conversation, encrypted_payload="YQ=="))
         await machine.next("message.ack")
     assert len(await person.call("GET", f"/conversations/{conversation}/messages")) == 1
+
+
+async def test_a_stream_that_says_what_is_kept_already_ends_and_is_acknowledged(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    async with person.listening() as human, agent.listening() as machine:
+        acks = []
+        for number in (1, 2):
+            said = {"stream_id": f"01J000000000000000000000{number:02d}"}
+            await machine.say(step("start", conversation) | said)
+            await machine.say(step("done", conversation, encrypted_payload="YQ==", client_message_id="c1") | said)
+            acks.append(await machine.next("message.ack"))
+        assert acks[0] == acks[1]
+        assert (await human.next("stream.abort"))["stream_id"].endswith("02")
+        assert [frame["type"] for frame in human.heard].count("stream.done") == 1
+    assert len(await person.call("GET", f"/conversations/{conversation}/messages")) == 1
+
+
+async def test_an_agent_that_is_removed_says_no_more_and_people_hear_why(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    await person.use(agent)
+    made = await person.call("POST", "/groups", {"name": "G", "agent_ids": [agent.id]})
+    group = made["conversation_id"]
+    async with person.listening() as human, agent.listening() as machine:
+        await machine.say(step("start", group))
+        await human.next("stream.start")
+        await person.call("PATCH", f"/groups/{group}", {"remove_member_ids": [agent.id]})
+        told = {"type": "stream.error", "stream_id": STREAM, "conversation_id": group, "reason": "refused"}
+        assert await human.next("stream.error") == told
+        assert await machine.next("stream.error") == told
