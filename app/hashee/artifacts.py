@@ -83,7 +83,8 @@ def change(
     row = tx.one(select(artifacts).where(artifacts.c.id == artifact_id).with_for_update())
     if row is None or row.agent_id != agent_id:
         raise Refused("NOT_FOUND", "No such artifact")
-    if row.expired or (row.expires_at is not None and row.expires_at <= tx.now):
+    at = tx.one(select(messages.c.seq, messages.c.recalled_at).where(messages.c.id == row.message_id))
+    if at.recalled_at is not None or row.expired or (row.expires_at is not None and row.expires_at <= tx.now):
         raise Refused("ARTIFACT_EXPIRED")
     if row.updates >= MOST_UPDATES:
         raise Refused("ARTIFACT_LIMIT", f"An artifact takes {MOST_UPDATES} updates")
@@ -93,8 +94,7 @@ def change(
     now = row.revision + 1 if revision is None else revision
     tx.run(update(artifacts).where(artifacts.c.id == artifact_id).values(revision=now, updates=row.updates + 1))
     told = ArtifactUpdate(row.conversation_id, row.message_id, artifact_id, now, based_on, payload)
-    seq = int(tx.value(select(messages.c.seq).where(messages.c.id == row.message_id)))
-    tx.tell(told, *(name for name in found.seeing(seq) if kind_of(name) == HUMAN))
+    tx.tell(told, *(name for name in found.seeing(at.seq) if kind_of(name) == HUMAN))
     return {"artifact_id": artifact_id, "revision": now}
 
 

@@ -70,6 +70,7 @@ def _reached(column: Any) -> Any:
         members.c.conversation_id == bindparam("conversation"),
         members.c.principal != bindparam("who"),
         members.c.principal != messages.c.sender,
+        members.c.joined_seq < messages.c.seq,  # who came later begins at what was said before
         column >= messages.c.seq,
     )
     return (

@@ -181,6 +181,26 @@ async def test_relations_are_told_to_the_agent(town: Town, profile: str) -> None
         assert await person.use(agent) == conversation
 
 
+async def test_who_joins_later_has_not_got_what_was_said_before(town: Town) -> None:
+    person, other, late = await town.person(), await town.person(), await town.person()
+    group = (await person.call("POST", "/groups", {"name": "G", "member_ids": [other.id]}))["conversation_id"]
+    async with person.listening() as ear:
+        await person.send(group)
+        await person.call("PATCH", f"/groups/{group}", {"add_member_ids": [late.id]})
+        await other.call("POST", f"/conversations/{group}/read", {"seq": 1})
+        told = [frame["status"] for frame in await ear.quiet() if frame["type"] == "message.status_updated"]
+        assert told == ["delivered", "read"]
+
+
+async def test_an_artifact_that_was_recalled_is_over(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    sent = await agent.send(conversation, content_type="artifact", artifact={})
+    await agent.call("POST", f"/messages/{sent['message_id']}/recall")
+    path = f"/agents/{agent.id}/artifacts/{sent['artifact_id']}"
+    assert await agent.refused("PATCH", path, {"encrypted_payload": PAYLOAD}) == (409, "ARTIFACT_EXPIRED")
+
+
 async def test_artifacts_are_answered_updated_and_over(still: Town) -> None:
     person, agent = await still.person(), still.agent()
     conversation = await person.use(agent)
