@@ -176,7 +176,7 @@ class HasheeSettings(Group):
     turnstile: bool = Field(False, description="Public auth endpoints need a turnstile_token.")
     secure_cookie: bool = Field(False, description="The refresh cookie is Secure over plain http too.")
     webhook_private: bool = Field(True, description="Webhooks may lead to loopback and private networks.")
-    webhook_timeout: float = Field(10.0, gt=0, description="Seconds for one try of a webhook.")
+    webhook_timeout: float = Field(10.0, gt=0, le=50, description="Seconds for one try of a webhook.")
 
 
 class Settings(BaseSettings):

@@ -122,8 +122,8 @@ def _settled(tx: Tx, about: dict[str, Any], row: Any) -> tuple[dict[str, Any], s
         raise Refused("INVALID_REQUEST", "connection_mode webhook needs a webhook_url")
     if mode == WEBHOOK and not values.get("webhook_secret") and not (row and row.webhook_secret):
         secret = values["webhook_secret"] = tx.ids.base62(44)
-    if "webhook_url" in values or "connection_mode" in values:
-        values["webhook_state"] = "ok"
+    if row is not None and (mode, url) != (row.connection_mode, row.webhook_url):
+        values["webhook_state"] = "ok"  # what was found out concerns another address
     return values, secret
 
 

@@ -17,9 +17,10 @@ from sqlalchemy import delete, exists, func, insert, select, update
 
 from app.hashee.access import Credential
 from app.hashee.agents import POLLING, WEBHOOK, mode_of
-from app.hashee.frames import BY_TYPE, Frame
-from app.hashee.identifiers import AGENT, kind_of, uid_of, uuid7
+from app.hashee.frames import BY_TYPE, Frame, MessageNew
+from app.hashee.identifiers import AGENT, kind_of, principal, uid_of, uuid7
 from app.hashee.ledger import Event, Tx
+from app.hashee.messages import delivered
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
 from app.hashee.rights import ACTIVE, agent
@@ -109,13 +110,23 @@ def frame_of(body: str) -> Frame:
 
 
 def arrived(tx: Tx, credential: Credential, agent_id: str, cursor: int) -> None:
-    """Events up to a cursor have arrived by poll, and are gone."""
+    """Events up to a cursor have arrived by poll, and are gone; senders of messages hear of it."""
     _polling(tx, credential, agent_id)
-    tx.run(
-        delete(deliveries).where(
-            deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING, deliveries.c.cursor <= cursor
-        )
-    )
+    rows = tx.run(
+        delete(deliveries)
+        .where(deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING, deliveries.c.cursor <= cursor)
+        .returning(deliveries.c.body)
+    ).fetchall()
+    _told(tx, agent_id, [frame_of(row.body) for row in rows])
+
+
+def _told(tx: Tx, agent_id: str, frames: Sequence[Frame]) -> None:
+    """Messages among the frames are delivered."""
+    newest: dict[str, int] = {}
+    for frame in frames:
+        if isinstance(frame, MessageNew):
+            newest[frame.conversation_id] = max(frame.conversation_seq, newest.get(frame.conversation_id, 0))
+    delivered(tx, [(conversation, principal(AGENT, agent_id), seq) for conversation, seq in newest.items()])
 
 
 def waiting(tx: Tx, credential: Credential, agent_id: str, limit: int) -> list[tuple[int, Frame]]:
@@ -137,9 +148,10 @@ def _polling(tx: Tx, credential: Credential, agent_id: str) -> None:
         raise Refused("WRONG_CONNECTION_MODE", f"The agent's connection_mode is {mode}, not {POLLING}")
 
 
-def claim(tx: Tx, most: int, each: int, room: Mapping[str, int]) -> list[Due]:
+def claim(tx: Tx, most: int, each: int, room: Mapping[str, int], trying: Sequence[str] = ()) -> list[Due]:
     """Takes deliveries that are due for this process: the first of each lane only, and `each` of an agent, or as many
-    as it has `room` for.
+    as it has `room` for. Those it is `trying` (their ids) are not taken twice, though the clock may have been advanced
+    past their claim.
     """
     full = [agent_id for agent_id, count in room.items() if count <= 0]
     found = tx.run(
@@ -152,6 +164,7 @@ def claim(tx: Tx, most: int, each: int, room: Mapping[str, int]) -> list[Due]:
             agents.c.connection_mode == WEBHOOK,
             agents.c.governance == ACTIVE,
             agents.c.id.not_in(full),
+            deliveries.c.delivery_id.not_in(trying),
             _first_of_lane(),
         )
         .order_by(deliveries.c.due_at, deliveries.c.cursor)
@@ -181,8 +194,10 @@ def claim(tx: Tx, most: int, each: int, room: Mapping[str, int]) -> list[Due]:
     ]
 
 
-def next_due(tx: Tx, busy: Sequence[str] = ()) -> float | None:
-    """The moment at which something may be due for others than the `busy` agents; None while nothing waits."""
+def next_due(tx: Tx, busy: Sequence[str] = (), trying: Sequence[str] = ()) -> float | None:
+    """The moment at which something may be due that is not being tried, for others than the `busy` agents; None while
+    nothing waits.
+    """
     later = func.max if tx.connection.dialect.name == "sqlite" else func.greatest
     found: float | None = tx.value(
         select(func.min(later(deliveries.c.due_at, deliveries.c.claimed_until)))
@@ -192,6 +207,7 @@ def next_due(tx: Tx, busy: Sequence[str] = ()) -> float | None:
             agents.c.connection_mode == WEBHOOK,
             agents.c.governance == ACTIVE,
             agents.c.id.not_in(busy),
+            deliveries.c.delivery_id.not_in(trying),
             _first_of_lane(),
         )
     )
@@ -214,33 +230,47 @@ def _at(agent_id: str, cursor: int) -> tuple[Any, Any]:
 
 
 def settle(tx: Tx, due: Due, *, status: int | None, error: str, again: float | None, gone: bool = False) -> None:
-    """What became of a try. `again`: seconds until the next, None for no more; `gone`: nor of any other."""
+    """What became of a try. `again`: seconds until the next, None for no more; `gone`: nor of any other. An agent that
+    has another address or mode by now is not judged by it; a delivery that is settled already stays as it is.
+    """
+    now = tx.one(select(agents.c.webhook_url, agents.c.connection_mode).where(agents.c.id == due.agent_id))
+    judged = now is not None and (now.webhook_url, now.connection_mode) == (due.url, WEBHOOK)
     done = status is not None and 200 <= status < 300
-    state = DONE if done else PENDING if again is not None else FAILED
-    tx.run(
+    over = judged and (gone or again is None)
+    state = DONE if done else FAILED if over else PENDING
+    changed = tx.run(
         update(deliveries)
-        .where(*_at(due.agent_id, due.cursor), deliveries.c.state == PENDING)
+        .where(
+            *_at(due.agent_id, due.cursor),
+            deliveries.c.delivery_id == due.delivery_id,
+            deliveries.c.state == PENDING,
+        )
         .values(
             state=state,
             attempts=due.attempts + 1,
-            due_at=tx.now + (again or 0.0),
+            due_at=tx.now + ((again or 0.0) if judged else 0.0),
             claimed_until=0.0,
             status=status,
             error=error,
             finished_at=None if state == PENDING else tx.now,
         )
-    )
-    if gone:
+    ).rowcount
+    if not changed:
+        return
+    if done:
+        _told(tx, due.agent_id, [due.frame])
+    if judged and gone:
         tx.run(
             update(deliveries)
             .where(deliveries.c.agent_id == due.agent_id, deliveries.c.state == PENDING)
             .values(state=FAILED, error="the webhook is gone (410)", finished_at=tx.now)
         )
-    if gone or state == FAILED:
-        tx.run(update(agents).where(agents.c.id == due.agent_id).values(webhook_state=GONE if gone else "unreachable"))
-    elif done:
+    if judged and state != PENDING:
+        health = "ok" if done else GONE if gone else "unreachable"
         tx.run(
-            update(agents).where(agents.c.id == due.agent_id, agents.c.webhook_state != "ok").values(webhook_state="ok")
+            update(agents)
+            .where(agents.c.id == due.agent_id, agents.c.webhook_state.not_in((health, GONE)))
+            .values(webhook_state=health)
         )
 
 

@@ -57,7 +57,8 @@ class Webhooks:
     def __init__(self, post: Post, outbound: Outbound) -> None:
         self._post = post
         self._outbound = outbound
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], str] = {}
+        """Tries under way: the id of what each delivers."""
         self._of: Counter[str] = Counter()
         """Tries under way, by agent."""
 
@@ -87,22 +88,23 @@ class Webhooks:
         if free <= 0:
             return None
         busy = [agent_id for agent_id, count in self._of.items() if count >= AT_ONCE_EACH]
-        due = await ledger.see(lambda tx: next_due(tx, busy))
+        trying = list(self._running.values())
+        due = await ledger.see(lambda tx: next_due(tx, busy, trying))
         if due is None:
             return None
         if due > clock.time() + ROUNDING:
             return due - clock.time()
         room = {agent_id: AT_ONCE_EACH - count for agent_id, count in self._of.items()}
-        claimed = await ledger.do(lambda tx: claim(tx, free, AT_ONCE_EACH, room))
+        claimed = await ledger.do(lambda tx: claim(tx, free, AT_ONCE_EACH, room, trying))
         for one in claimed:
             task = asyncio.create_task(self._deliver(one))
-            self._running.add(task)
+            self._running[task] = one.delivery_id
             self._of[one.agent_id] += 1
             task.add_done_callback(partial(self._done, one.agent_id))
         return 0.0 if claimed else BUSY
 
     def _done(self, agent_id: str, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._of -= Counter((agent_id,))
         self._post.webhooks_due.set()
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -137,7 +139,7 @@ class Webhooks:
         if not done:
             error = error or f"the webhook answered {status}"
             log.info("delivery %s, try %d: %s", due.delivery_id, due.attempts + 1, error)
-        again = None if done or status == GONE else pause_after(due.attempts + 1)
+        again = None if done else pause_after(due.attempts + 1)
         try:
             await self._post.ledger.do(
                 lambda tx: settle(tx, due, status=status, error=error[:300], again=again, gone=status == GONE),

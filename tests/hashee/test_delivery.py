@@ -15,6 +15,7 @@ from itertools import pairwise
 import pytest
 
 from app.hashee import webhooks
+from app.hashee.deliveries import CLAIM
 from app.hashee.post import POLLERS
 from app.hashee.targets import Outbound, TargetRefused, allowed, check_url, refusal
 from app.hashee.webhooks import PAUSES, pause_after
@@ -26,9 +27,9 @@ SECRET = "c2VjcmV0" * 6
 
 @dataclass
 class Hook:
-    """A webhook's server: answers as told, 200 without orders."""
+    """A webhook's server: answers as told, 200 without orders; an order that is a future is waited for."""
 
-    orders: list[int | str] = field(default_factory=list)
+    orders: list[int | str | asyncio.Future[int]] = field(default_factory=list)
     calls: asyncio.Queue[tuple[dict[str, str], bytes]] = field(default_factory=asyncio.Queue)
     port: int = 0
 
@@ -47,6 +48,8 @@ class Hook:
             body = await reader.readexactly(int(headers["content-length"]))
             self.calls.put_nowait((headers, body))
             order = self.orders.pop(0) if self.orders else 200
+            if isinstance(order, asyncio.Future):
+                order = await order
             more = f"Location: {order}\r\n" if isinstance(order, str) else ""
             status = 302 if isinstance(order, str) else order
             writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
@@ -58,7 +61,7 @@ class Hook:
 
 
 @asynccontextmanager
-async def hook(*orders: int | str) -> AsyncIterator[Hook]:
+async def hook(*orders: int | str | asyncio.Future[int]) -> AsyncIterator[Hook]:
     made = Hook(list(orders))
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
@@ -250,6 +253,102 @@ async def test_410_ends_all_deliveries(town: Town) -> None:
         owner = await town.owner()
         assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "gone"
         assert listener.calls.empty()
+
+
+async def test_a_try_that_was_under_way_does_not_undo_a_410(town: Town) -> None:
+    held = asyncio.get_running_loop().create_future()
+    async with hook(200, 200, held, 410) as listener:
+        person, other, agent = await town.person(), await town.person(), await webhook_agent(town, listener.url)
+        first, second = await person.use(agent), await other.use(agent)
+        await listener.next(), await listener.next()
+        await person.send(first)
+        await listener.next()
+        await other.send(second)
+        await listener.next()
+        await delivered_to(person, agent.id, lambda one: one["state"] == "failed")
+        held.set_result(200)
+        await idle(town)
+        owner = await town.owner()
+        assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "gone"
+        same = {"connection_mode": "webhook", "webhook_url": listener.url, "description": "still there"}
+        assert (await owner.call("PATCH", f"/agents/{agent.id}", same))["webhook_state"] == "gone"
+        await person.send(first)
+        log = await person.call("GET", f"/_emulator/hashee/deliveries?agent_id={agent.id}")
+        assert len(log) == 4
+        other_url = {"webhook_url": listener.url.replace("/hook", "/other")}
+        assert (await owner.call("PATCH", f"/agents/{agent.id}", other_url))["webhook_state"] == "ok"
+        sent = await person.send(first)
+        assert json.loads((await listener.next())[1])["metadata"]["message_id"] == sent["message_id"]
+
+
+async def idle(town: Town) -> None:
+    """Waits until no try is under way."""
+    webhooks_of = town.wire._webhooks
+    assert webhooks_of is not None
+    async with asyncio.timeout(PATIENCE):
+        while await town.on_loop(lambda: len(webhooks_of._running)):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("answer", [410, 500])
+async def test_what_an_old_address_answers_is_not_held_against_the_new_one(town: Town, answer: int) -> None:
+    held = asyncio.get_running_loop().create_future()
+    async with hook(200, held) as old, hook() as new:
+        person, agent = await town.person(), await webhook_agent(town, old.url)
+        conversation = await person.use(agent)
+        await old.next()
+        sent = await person.send(conversation)
+        await old.next()
+        owner = await town.owner()
+        await owner.call("PATCH", f"/agents/{agent.id}", {"webhook_url": new.url})
+        held.set_result(answer)
+        assert json.loads((await new.next())[1])["metadata"]["message_id"] == sent["message_id"]
+        log = await delivered_to(person, agent.id, lambda one: one["state"] == "done")
+        assert log["attempts"] == 2
+        assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "ok"
+
+
+async def test_a_try_is_not_made_twice_when_the_clock_is_advanced(still: Town) -> None:
+    held = asyncio.get_running_loop().create_future()
+    async with hook(200, held) as listener:
+        person, other, agent = await still.person(), await still.person(), await webhook_agent(still, listener.url)
+        conversation = await person.use(agent)
+        await listener.next()
+        await person.send(conversation)
+        await listener.next()
+        await still.advance(CLAIM + 1)
+        await other.use(agent)
+        assert json.loads((await listener.next())[1])["type"] == "relation.established"
+        held.set_result(200)
+        await idle(still)
+        assert listener.calls.empty()
+        log = await person.call("GET", f"/_emulator/hashee/deliveries?agent_id={agent.id}")
+        assert [(one["state"], one["attempts"]) for one in log] == [("done", 1)] * 3
+
+
+async def test_messages_that_leave_by_poll_and_webhook_are_delivered(town: Town) -> None:
+    async with hook() as listener:
+        person, polling, called = (
+            await town.person(),
+            await polling_agent(town),
+            await webhook_agent(town, listener.url),
+        )
+        async with person.listening() as ear:
+            for agent in (polling, called):
+                conversation = await person.use(agent)
+                sent = [await person.send(conversation) for _ in range(2)]
+                if agent is polling:
+                    got = await poll(agent)
+                    assert not [frame for frame in await ear.quiet() if frame["type"] == "message.status_updated"]
+                    await poll(agent, cursor=got["next_cursor"])
+                for seq, message in enumerate(sent, 1):
+                    assert await ear.next("message.status_updated") == {
+                        "type": "message.status_updated",
+                        "message_id": message["message_id"],
+                        "conversation_id": conversation,
+                        "status": "delivered",
+                        "conversation_seq": seq,
+                    }
 
 
 async def test_redirects_are_not_followed(town: Town) -> None:
