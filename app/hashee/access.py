@@ -12,6 +12,9 @@ from app.hashee.refusals import Refused
 LIFE = 300.0
 """Seconds that an access token lasts."""
 
+INSTANT = 0.001
+"""Seconds by which the moments of two tokens differ, if they do."""
+
 MOST_READ = 4_096
 """Tokens whose signature is known to be right; checking it takes a tenth of the time of a request."""
 
@@ -44,11 +47,12 @@ class AccessTokens:
         self.life = life
         self._read: OrderedDict[str, HumanCredential] = OrderedDict()
 
-    def make(self, user_id: str, session: str, now: float) -> str:
-        """A token from `now` on."""
+    def make(self, user_id: str, session: str, now: float, after: float = 0.0) -> str:
+        """A token from `now` on; it is later than those that were over `after` some moment, in a standing time too."""
         import jwt
 
-        claims = {"sub": user_id, "sid": session, "iat": round(now, 3), "exp": round(now + self.life, 3)}
+        issued = next_issue(now, after)
+        claims = {"sub": user_id, "sid": session, "iat": issued, "exp": round(issued + self.life, 3)}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def read(self, token: str, now: float) -> HumanCredential:
@@ -77,6 +81,11 @@ class AccessTokens:
             return HumanCredential(str(claims["sub"]), str(claims["sid"]), float(claims["iat"]), float(claims["exp"]))
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise Refused("INVALID_TOKEN") from None
+
+
+def next_issue(now: float, after: float) -> float:
+    """When a token is issued: now, and later than `after` even where the time stands still."""
+    return round(max(now, after + INSTANT), 3)
 
 
 def credential_of(header: str | None, tokens: AccessTokens, now: float) -> Credential:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from app.hashee.access import Credential, same
+from app.hashee.access import Credential, next_issue, same
 from app.hashee.frames import AccessLapsed, SessionInvalidated
 from app.hashee.identifiers import HUMAN, digest, principal
 from app.hashee.ledger import Tx
@@ -32,11 +32,12 @@ SESSIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A session and its secrets, shown once."""
+    """A session and its secrets, shown once. `after`: the moment up to which its access tokens are over."""
 
     user_id: str
     session: str
     refresh_token: str
+    after: float = 0.0
 
 
 def folded(email: str) -> str:
@@ -171,7 +172,7 @@ def enter_by_code(tx: Tx, email: str, code: str) -> Begun:
 def renew(tx: Tx, token: str) -> Begun:
     """A new pair for a refresh token, which is used up by that; one that was used before ends its session."""
     row = tx.one(
-        select(refreshes, sessions.c.user_id, sessions.c.ended_at)
+        select(refreshes, sessions.c.user_id, sessions.c.ended_at, sessions.c.lapsed_at)
         .join(sessions, sessions.c.id == refreshes.c.session_id)
         .where(refreshes.c.digest == digest(token))
         .with_for_update()
@@ -182,7 +183,7 @@ def renew(tx: Tx, token: str) -> Begun:
         end(tx, row.user_id, row.session_id, "refresh_reused")
         raise Refused("REFRESH_REUSED")
     tx.run(update(refreshes).where(refreshes.c.digest == row.digest).values(used_at=tx.now))
-    return Begun(row.user_id, row.session_id, _refresh(tx, row.session_id))
+    return Begun(row.user_id, row.session_id, _refresh(tx, row.session_id), row.lapsed_at)
 
 
 def end(tx: Tx, user_id: str, session: str, reason: str) -> bool:
@@ -209,10 +210,11 @@ def end_all(tx: Tx, user_id: str, reason: str, but: str = "") -> int:
 def lapse(tx: Tx, user_id: str) -> int:
     """Lets every access token of a user be over now; how many sessions that concerns."""
     of_user = sessions.c.user_id == user_id, sessions.c.ended_at.is_(None)
-    found = list(tx.connection.scalars(select(sessions.c.id).where(*of_user)))
-    tx.run(update(sessions).where(*of_user).values(lapsed_at=tx.now))
-    for session in found:
-        tx.tell(AccessLapsed(session), principal(HUMAN, user_id), session=session)
+    found = tx.run(select(sessions.c.id, sessions.c.lapsed_at).where(*of_user)).fetchall()
+    for row in found:
+        at = next_issue(tx.now, row.lapsed_at)
+        tx.run(update(sessions).where(sessions.c.id == row.id).values(lapsed_at=at))
+        tx.tell(AccessLapsed(row.id, at), principal(HUMAN, user_id), session=row.id)
     return len(found)
 
 

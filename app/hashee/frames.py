@@ -360,10 +360,11 @@ class MembersLeft(Frame):
 
 @dataclass(frozen=True, slots=True)
 class AccessLapsed(Frame):
-    """The access token of a session is over before its time."""
+    """The access tokens of a session that were issued until `at` are over before their time."""
 
     type: ClassVar[str] = "!lapsed"
     session: str
+    at: float
 
 
 def _kinds(of: type[Frame]) -> list[type[Frame]]:

@@ -27,9 +27,8 @@ from app.hashee.frames import (
     ErrorFrame,
     Pong,
     Replaced,
-    SessionInvalidated,
 )
-from app.hashee.hub import AUTH, INVALIDATED, POLICY, REPLACED, SILENT, Hub, Socket
+from app.hashee.hub import AUTH, POLICY, REPLACED, SILENT, Hub, Socket
 from app.hashee.identifiers import AGENT, HUMAN, principal
 from app.hashee.profiles import PROFILES, frame_type
 from app.hashee.refusals import Refused, i18n_key
@@ -291,8 +290,7 @@ class Gateway:
         if socket.expires is not None:
             left = socket.expires - wall
             if left <= 0:
-                socket.send(SessionInvalidated("token_expired"))
-                socket.finish(INVALIDATED, "token_expired")
+                socket.lapse()
                 return
             if left <= WARNING and not socket.warned:
                 socket.warned = True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from app.hashee.access import Credential, HumanCredential
 from app.hashee.frames import (
     AccessLapsed,
     AgentGovernance,
@@ -30,7 +31,6 @@ from app.hashee.profiles import Profile
 if TYPE_CHECKING:
     from app.emulation.exchanges import Exchange
     from app.emulation.lines import Line
-    from app.hashee.access import Credential
     from app.hashee.ledger import Event
 
 log = logging.getLogger("app.hashee")
@@ -129,6 +129,15 @@ class Socket:
         if not self.closing:
             self._closing = (code, reason)
             self._run()
+
+    def lapses(self, at: float) -> bool:
+        """Whether its token was issued until `at`: one that was renewed meanwhile stays open."""
+        return isinstance(self.credential, HumanCredential) and self.credential.issued <= at
+
+    def lapse(self) -> None:
+        """Says that the token is over, and closes."""
+        self.send(SessionInvalidated("token_expired"))
+        self.finish(INVALIDATED, "token_expired")
 
     def _run(self) -> None:
         if self._pump is None:
@@ -233,5 +242,5 @@ class Hub:
                 socket.announced = True
             elif not frame.by or socket.announced:
                 socket.finish(REPLACED, frame.reason)
-        elif isinstance(frame, AccessLapsed):
-            socket.expires = 0.0
+        elif isinstance(frame, AccessLapsed) and socket.lapses(frame.at):
+            socket.lapse()

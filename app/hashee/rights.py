@@ -89,7 +89,7 @@ def human(tx: Tx, credential: Credential) -> Actor:
     row = tx.one(_HUMAN, {"session": credential.session, "user": credential.user_id})
     if row is None:
         raise Refused("INVALID_TOKEN", "The session is over")
-    if credential.issued < row.lapsed_at or credential.expires <= tx.now:
+    if credential.issued <= row.lapsed_at or credential.expires <= tx.now:
         raise Refused("TOKEN_EXPIRED")
     return Actor(HUMAN, credential.user_id, row.display_name, credential.session)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
@@ -230,6 +231,23 @@ async def test_the_control_plane_lets_tokens_lapse(town: Town) -> None:
     renewed = (await person.http.post("/auth/refresh")).json()["data"]["access_token"]
     person.http.headers["Authorization"] = f"Bearer {renewed}"
     assert (await person.call("GET", "/users/me"))["user_id"] == person.id
+
+
+async def test_tokens_lapse_and_are_renewed_while_the_time_stands_still(still: Town) -> None:
+    person, device = await still.person(), await still.person()
+    async with person.listening() as ear, device.listening() as untouched:
+        await person.call("POST", f"/_emulator/hashee/users/{person.id}/expire")
+        assert (await ear.next())["payload"]["reason"] == "token_expired"
+        assert (await ear.closed())[0] == 4410
+        assert await untouched.quiet() == []
+    for _ in range(2):
+        assert await person.refused("GET", "/users/me") == (401, "TOKEN_EXPIRED")
+        renewed = (await person.http.post("/auth/refresh")).json()["data"]["access_token"]
+        person = dataclasses.replace(person, token=renewed)
+        person.http.headers["Authorization"] = f"Bearer {renewed}"
+        async with person.listening():
+            assert (await person.call("GET", "/users/me"))["user_id"] == person.id
+        await person.call("POST", f"/_emulator/hashee/users/{person.id}/expire")
 
 
 async def test_an_unknown_profile_is_refused_before_the_handshake(town: Town) -> None:

@@ -79,7 +79,7 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
             raise Refused("TURNSTILE_FAILED")
 
     def begun(post: Post, request: Request, what: Begun) -> Response:
-        token = post.tokens.make(what.user_id, what.session, post.clock.time())
+        token = post.tokens.make(what.user_id, what.session, post.clock.time(), what.after)
         answer = data({"user_id": what.user_id, "access_token": token, "expires_in_seconds": int(post.tokens.life)})
         answer.set_cookie(
             COOKIE,
