@@ -480,6 +480,18 @@ async def test_an_agent_says_five_messages_a_second(still: Town) -> None:
         await agent.send(conversation)
 
 
+async def test_what_was_said_already_is_not_counted_again(still: Town) -> None:
+    person, agent = await still.person(), still.agent()
+    conversation = await person.use(agent)
+    await still.advance(1)
+    said = [await agent.send(conversation, client_message_id=f"m{number}") for number in range(5)]
+    for number, sent in enumerate(said):  # by one who did not see the answers
+        assert await agent.send(conversation, client_message_id=f"m{number}") == sent
+    more = {"conversation_id": conversation, "content_type": "text", "encrypted_payload": PAYLOAD}
+    path = f"/agents/{agent.id}/messages"
+    assert await agent.refused("POST", path, {**more, "client_message_id": "m5"}) == (429, "RATE_LIMITED")
+
+
 async def test_a_poll_ends_with_its_client(town: Town) -> None:
     agent = await polling_agent(town)
     polls = [asyncio.create_task(poll(agent, wait=60)) for _ in range(POLLERS)]

@@ -13,7 +13,7 @@ from app.hashee.access import Credential
 from app.hashee.artifacts import MOST_BLOCKS, MOST_BYTES, About
 from app.hashee.frames import ErrorFrame
 from app.hashee.identifiers import AGENT, principal
-from app.hashee.ledger import Event
+from app.hashee.ledger import Event, Tx
 from app.hashee.messages import check_payload
 from app.hashee.refusals import Refused
 from app.hashee.rest.conversations import Payload, SendMessage, sent_answer
@@ -173,7 +173,7 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
         """At most five a second: then 429 with `retry_after`, and a `RATE_LIMITED` frame on its socket."""
         out = ask.outgoing()
         about = _about(ask)
-        await _check_rate(post, who, agent_id)
+        await _check_rate(post, who, agent_id, ask)
         if about is None:
             sent = await post.ledger.do(
                 lambda tx: messages.send_as_agent(tx, who, agent_id, ask.conversation_id, out),
@@ -229,9 +229,18 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
         return page(told, last)
 
 
-async def _check_rate(post: Post, who: Credential, agent_id: str) -> None:
-    """Raises `Refused` for an agent that says too much; its socket hears of it too."""
-    await post.ledger.see(lambda tx: agent_of(tx, who, agent_id))
+async def _check_rate(post: Post, who: Credential, agent_id: str, ask: SendAsAgent) -> None:
+    """Raises `Refused` for an agent that says too much; its socket hears of it too. What it has said before, under the
+    same `client_message_id`, is not more.
+    """
+
+    def said(tx: Tx) -> bool:
+        agent_of(tx, who, agent_id)
+        client_id = ask.client_message_id
+        return client_id is not None and (messages.known(tx, who, agent_id, ask.conversation_id, client_id) is not None)
+
+    if await post.ledger.see(said):
+        return
     wait = post.limits.agent_messages.take(agent_id, post.clock.monotonic())
     if wait:
         told = ErrorFrame("RATE_LIMITED", "Too many requests", "error.rate_limited")
