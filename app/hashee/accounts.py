@@ -16,6 +16,7 @@ from app.hashee.frames import AccessLapsed, SessionInvalidated
 from app.hashee.identifiers import HUMAN, digest, principal
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
+from app.hashee.relations import terminate_all
 from app.hashee.rights import Actor, human
 from app.hashee.tables import codes, contacts, logins, refreshes, sessions, users
 
@@ -280,8 +281,9 @@ def update_me(tx: Tx, credential: Credential, changes: dict[str, str]) -> dict[s
 
 
 def delete_me(tx: Tx, credential: Credential) -> None:
-    """The caller's account is over; what they said stays."""
+    """The caller's account is over, and their relations with agents; what they said stays."""
     who = human(tx, credential)
+    terminate_all(tx, who.id)
     tx.run(update(users).where(users.c.id == who.id).values(deleted_at=tx.now, email=f"deleted:{who.id}", password=""))
     end_all(tx, who.id, "account_deleted")
 

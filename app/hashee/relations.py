@@ -75,15 +75,27 @@ def join(tx: Tx, user_id: str, agent_id: str, source: str) -> str:
 def terminate(tx: Tx, credential: Credential, agent_id: str) -> None:
     """The caller no longer uses an agent."""
     who = human(tx, credential)
+    if not _terminate(tx, agent_id, who.id):
+        raise Refused("NOT_FOUND", "No relation with this agent")
+
+
+def terminate_all(tx: Tx, user_id: str) -> None:
+    """A user uses no agent any more."""
+    using = select(relations.c.agent_id).where(relations.c.user_id == user_id, relations.c.status != TERMINATED)
+    for agent_id in tx.connection.scalars(using.order_by(relations.c.agent_id)).all():
+        _terminate(tx, agent_id, user_id)
+
+
+def _terminate(tx: Tx, agent_id: str, user_id: str) -> bool:
     changed = tx.run(
         update(relations)
-        .where(relation_with(agent_id, who.id), relations.c.status != TERMINATED)
+        .where(relation_with(agent_id, user_id), relations.c.status != TERMINATED)
         .values(status=TERMINATED)
     ).rowcount
-    if not changed:
-        raise Refused("NOT_FOUND", "No relation with this agent")
-    tx.tell(RelationTerminated(who.id), principal(AGENT, agent_id))
-    _silence(tx, agent_id, who.id)
+    if changed:
+        tx.tell(RelationTerminated(user_id), principal(AGENT, agent_id))
+        _silence(tx, agent_id, user_id)
+    return bool(changed)
 
 
 def set_suspended(tx: Tx, agent_id: str, user_id: str, suspended: bool) -> dict[str, Any]:

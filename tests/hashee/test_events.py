@@ -192,6 +192,20 @@ async def test_who_joins_later_has_not_got_what_was_said_before(town: Town) -> N
         assert told == ["delivered", "read"]
 
 
+async def test_the_agents_of_an_account_hear_of_its_end(town: Town) -> None:
+    person, agent, polling = await town.person(), town.agent(), town.agent()
+    conversation = await person.use(agent)
+    await (await town.owner()).call("PATCH", f"/agents/{polling.id}", {"connection_mode": "polling"})
+    await person.use(polling)
+    async with agent.listening() as machine:
+        await person.call("DELETE", "/users/me")
+        assert (await machine.next("relation.terminated"))["payload"] == {"user_id": person.id}
+    told = (await polling.http.get(f"/agents/{polling.id}/messages/poll?wait=0")).json()["data"]
+    assert [one["event"]["type"] for one in told] == ["relation.established", "relation.terminated"]
+    body = {"conversation_id": conversation, "content_type": "text", "encrypted_payload": PAYLOAD}
+    assert await agent.refused("POST", f"/agents/{agent.id}/messages", body) == (403, "RELATION_TERMINATED")
+
+
 async def test_an_artifact_that_was_recalled_is_over(town: Town) -> None:
     person, agent = await town.person(), town.agent()
     conversation = await person.use(agent)
