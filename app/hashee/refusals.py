@@ -29,6 +29,7 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "AGENT_SUSPENDED": (403, "The agent is suspended"),
     "AGENT_BANNED": (403, "The agent is banned"),
     "NOT_FOUND": (404, "Not found"),
+    "METHOD_NOT_ALLOWED": (405, "No such method here"),
     "EMAIL_TAKEN": (409, "The email address is registered already"),
     "RECALL_EXPIRED": (409, "The message can no longer be recalled"),
     "REVISION_CONFLICT": (409, "The artifact has another revision"),

@@ -75,6 +75,7 @@ class HasheeWire:
         from app.hashee.rest.agents import agent_routes
         from app.hashee.rest.auth import auth_routes
         from app.hashee.rest.conversations import conversation_routes
+        from app.hashee.rest.elsewhere import elsewhere
         from app.hashee.rest.files import file_routes
         from app.hashee.rest.keys import key_routes
         from app.hashee.rest.routes import Doors
@@ -89,6 +90,7 @@ class HasheeWire:
             key_routes(doors),
             file_routes(doors),
         ]
+        routers.append(elsewhere(routers))
         if self._control:
             from app.hashee.control import control_routes
 

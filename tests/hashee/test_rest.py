@@ -429,6 +429,35 @@ async def test_what_people_keep_is_not_read(town: Town) -> None:
         assert made["capability_manifest"] == settings
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "allow"),
+    [
+        ("GET", "/users/me/nothing", 404, "NOT_FOUND", None),
+        ("GET", "/agents/x/nothing", 404, "NOT_FOUND", None),
+        ("GET", "/share", 404, "NOT_FOUND", None),
+        ("GET", "/auth/login", 405, "METHOD_NOT_ALLOWED", "POST"),
+        ("PUT", "/users/me", 405, "METHOD_NOT_ALLOWED", "DELETE, GET, PATCH"),
+        ("POST", "/health", 405, "METHOD_NOT_ALLOWED", "GET"),
+    ],
+)
+async def test_what_is_not_there_is_answered_in_the_same_shape(
+    town: Town, method: str, path: str, status: int, code: str, allow: str | None
+) -> None:
+    http = town.client()
+    answer = await http.request(method, path)
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
+    error = answer.json()["error"]
+    assert (list(error), error["code"]) == (["code", "message", "i18n_key", "params"], code)
+
+
+async def test_a_slash_too_many_leads_to_the_path_without(town: Town) -> None:
+    http = town.client()
+    answer = await http.get("/health/")
+    assert (answer.status_code, answer.headers["location"].endswith("/health")) == (307, True)
+    elsewhere = await http.get("/v9/nothing")
+    assert (elsewhere.status_code, elsewhere.json()) == (404, {"detail": "Not Found"})
+
+
 async def test_an_artifact_is_sent_once(town: Town) -> None:
     person, agent = await town.person(), town.agent()
     conversation = await person.use(agent)
