@@ -429,6 +429,30 @@ async def test_what_people_keep_is_not_read(town: Town) -> None:
         assert made["capability_manifest"] == settings
 
 
+@pytest.mark.parametrize("media_type", ["text/plain; charset=utf-8", "Text/Plain;charset=euc-kr", "application/x-hwp"])
+async def test_the_media_type_of_a_file_may_have_parameters(town: Town, media_type: str) -> None:
+    person, other = await town.person(), await town.person()
+    conversation = await person.pair(other)
+    about = {"filename": "안녕.txt", "content_type": media_type, "size": 2, "conversation_id": conversation}
+    made = await person.call("POST", "/files", about)
+    headers = {"Content-Type": media_type}
+    answer = await person.http.put(f"/files/{made['upload_id']}/upload", content=b"hi", headers=headers)
+    assert answer.status_code == 200, answer.text
+    confirm = {"upload_id": made["upload_id"], "sha256": hashlib.sha256(b"hi").hexdigest()}
+    file_id = (await person.call("POST", "/files/confirm", confirm))["file_id"]
+    got = await other.http.get(f"/files/{file_id}")
+    assert (got.content, got.headers["content-type"]) == (b"hi", media_type)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["텍스트/plain", "text", "text/plain; charset", "text/plain\r\nx: y", "a/" + "b" * 199]
+)
+async def test_what_is_no_media_type_is_refused(town: Town, media_type: str) -> None:
+    person, other = await town.person(), await town.person()
+    about = {"filename": "f", "content_type": media_type, "size": 2, "conversation_id": await person.pair(other)}
+    assert await person.refused("POST", "/files", about) == (400, "INVALID_REQUEST")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code", "allow"),
     [

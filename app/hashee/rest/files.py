@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     from app.hashee.post import Post
 
 
+# `text/plain; charset=utf-8`: it is sent back as a header, so it is ASCII.
+MediaType = Annotated[
+    str,
+    StringConstraints(
+        max_length=200, pattern=r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+( *; *[A-Za-z0-9_.+-]+=[A-Za-z0-9_.+-]+){0,5}$"
+    ),
+]
+
+
 class Announce(Body):
     filename: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
-    content_type: Annotated[str, StringConstraints(pattern=r"^[\w.+-]{1,100}/[\w.+-]{1,100}$")]
+    content_type: MediaType
     size: Annotated[int, Field(ge=1)]
     conversation_id: Uid
 
@@ -50,7 +59,7 @@ def file_routes(doors: Doors) -> APIRouter:
             row = await post.ledger.see(lambda tx: files.own(tx, who, checked_id(upload_id), agent_id))
             if row.state == "confirmed":
                 raise Refused("ALREADY_EXISTS", "The file is confirmed already")
-            if request.headers.get("content-type", "").partition(";")[0].strip() != row.content_type:
+            if _bare(request.headers.get("content-type", "")) != _bare(row.content_type):
                 raise Refused("INVALID_REQUEST", f"Content-Type has to be {row.content_type}")
             try:
                 await post.shelf.take(upload_id, row.size, request.stream())
@@ -109,3 +118,8 @@ def file_routes(doors: Doors) -> APIRouter:
         return FileResponse(post.shelf.path(file_id), media_type=row.content_type, headers={**named, **safe})
 
     return router
+
+
+def _bare(media_type: str) -> str:
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
