@@ -233,7 +233,9 @@ def settle(tx: Tx, due: Due, *, status: int | None, error: str, again: float | N
     """What became of a try. `again`: seconds until the next, None for no more; `gone`: nor of any other. An agent that
     has another address or mode by now is not judged by it; a delivery that is settled already stays as it is.
     """
-    now = tx.one(select(agents.c.webhook_url, agents.c.connection_mode).where(agents.c.id == due.agent_id))
+    # The agent first, as in everything that writes both: so nobody waits for one who waits.
+    row = select(agents.c.webhook_url, agents.c.connection_mode).where(agents.c.id == due.agent_id).with_for_update()
+    now = tx.one(row)
     judged = now is not None and (now.webhook_url, now.connection_mode) == (due.url, WEBHOOK)
     done = status is not None and 200 <= status < 300
     over = judged and (gone or again is None)

@@ -56,6 +56,7 @@ WAIT = 10.0
 """Seconds that the store may take to say who somebody is."""
 
 TRY_AGAIN = 1013
+NO_STORE = "the store does not answer"
 UNAVAILABLE = "UNAVAILABLE"
 HUMAN_PATH = "/ws/human"
 AGENT_PATH = "/ws/agent"
@@ -152,8 +153,9 @@ class Gateway:
         try:
             async with asyncio.timeout(WAIT):
                 refused = await self._authenticate(socket, post, said)
+                reached = refused is not None or socket.agent_id is None or await post.has_socket(socket.agent_id)
         except (TimeoutError, Refused):
-            socket.finish(TRY_AGAIN, "the store does not answer")
+            socket.finish(TRY_AGAIN, NO_STORE)
             return
         finally:
             socket.authenticating = False
@@ -161,7 +163,7 @@ class Gateway:
             socket.send(refused)
             socket.finish(AUTH, refused.reason)
             return
-        if socket.agent_id is not None and not await post.has_socket(socket.agent_id):
+        if not reached:
             socket.finish(REPLACED, MODE_SWITCHED)
             return
         session = socket.session
@@ -171,9 +173,12 @@ class Gateway:
             return
         first = not self.hub.of(socket.principal)
         self.hub.add(socket)
-        await post.announce(Replaced(socket.line.id, "replaced"), socket.principal, session)
-        if first and socket.agent_id is not None:
-            await post.agent_came(socket.user_id)
+        try:
+            await post.announce(Replaced(socket.line.id, "replaced"), socket.principal, session)
+            if first and socket.agent_id is not None:
+                await post.agent_came(socket.user_id)
+        except Refused:
+            socket.finish(TRY_AGAIN, NO_STORE)
 
     async def _authenticate(self, socket: Socket, post: Post, said: Auth) -> AuthError | None:
         """Why not, if not. Raises `Refused` where the store fails."""

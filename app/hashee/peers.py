@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from app.emulation.determinism import Strand
 from app.emulation.exchanges import Exchange
@@ -183,7 +183,7 @@ class Peers:
         stream_id = ulid(strand.clock.time(), strand.ids.seed_bytes(10))
         speaker = _answering(peer, message)
         said, stream = "", None
-        await self._type(people, agent_id, conversation, True)
+        await self._type(people, agent_id, message, True)
         try:
             started = await self._streams.start(speaker, agent_id, stream_id, conversation)
             stream = None if isinstance(started, StreamError) else started
@@ -192,7 +192,7 @@ class Peers:
         finally:
             if stream is not None and not said:
                 await self._streams.abort(stream)
-            await self._type(people, agent_id, conversation, False)
+            await self._type(people, agent_id, message, False)
         if stream is not None and said:
             out = Outgoing("text", payload_of(said), stream_id, stream_id=stream_id)
             await self._streams.done(speaker, stream, out)
@@ -221,8 +221,11 @@ class Peers:
             over.cancel()
             await asyncio.gather(speaking, over, return_exceptions=True)
 
-    async def _type(self, people: tuple[str, ...], agent_id: str, conversation: str, on: bool) -> None:
-        """Tells those of the people who are still there that an agent is typing, or stops."""
+    async def _type(self, people: tuple[str, ...], agent_id: str, message: MessageNew, on: bool) -> None:
+        """Tells those of the people who are still there that an agent is typing, or stops; nobody, where the message is
+        gone.
+        """
+        conversation = message.conversation_id
         there = await self._ledger.see(
             lambda tx: tuple(
                 tx.connection.scalars(
@@ -230,6 +233,7 @@ class Peers:
                         members.c.conversation_id == conversation,
                         members.c.principal.in_(people),
                         members.c.left_at.is_(None),
+                        exists().where(messages.c.id == message.message_id),
                     )
                 )
             )

@@ -126,7 +126,8 @@ class Streams:
             found = speaking(tx, speaker(tx), conversation)
             return found.kind, found.others
 
-        kind, others = await self._ledger.see(ask)
+        # Among what is written, not read beside it: whoever leaves after this is heard of after it.
+        kind, others = await self._ledger.do(ask, order=conversation)
         if sum(stream.agent_id == agent_id for stream in self._open.values()) >= AT_ONCE:
             return StreamError(stream_id, conversation, "too_many")
         if kind == "group" and len(others) + 1 > LARGEST_GROUP:
@@ -181,6 +182,16 @@ class Streams:
         del self._open[stream.agent_id, stream.id]
         stream.over.set()
         return True
+
+    def forget(self) -> None:
+        """Drops all streams: everything is anew, and nobody is there who has heard of them."""
+        for stream in list(self._open.values()):
+            self._take(stream)
+
+    def break_off(self) -> None:
+        """Takes nothing more of any stream: other things are kept now, maybe without their conversations."""
+        for stream in self._open.values():
+            stream.break_off(REFUSED)
 
     # -- their ends ----------------------------------------------------------------------------------------------------
 

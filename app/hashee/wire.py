@@ -167,6 +167,7 @@ class HasheeWire:
         for socket in self.gateway.sockets:
             socket.finish(INVALIDATED, "reset")
         await post.ledger.do(clear)
+        post.streams.forget()
         await post.shelf.clear()
         post.limits.forget()
         await _seed(post, cast)
@@ -184,6 +185,7 @@ class HasheeWire:
                     await post.who(socket.credential)
                 except Refused:
                     socket.finish(INVALIDATED, "restore")
+        post.streams.break_off()
         post.look_again()
 
     async def watch(self) -> None:

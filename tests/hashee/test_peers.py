@@ -319,6 +319,30 @@ async def test_who_has_left_hears_no_more_of_an_answer(server: LiveServer) -> No
     await person.call("PATCH", f"/groups/{group}", {"add_member_ids": [bob.id]})
 
 
+@pytest.mark.parametrize("back", ["/_emulator/reset", "/_emulator/snapshots/before/restore"])
+async def test_an_answer_under_way_ends_with_a_reset_or_a_restore(server: LiveServer, back: str) -> None:
+    person = await me(server)
+    mint = await place(person, "Mint")
+    assert (await person.http.post("/_emulator/snapshots", json={"name": "before"})).is_success
+    await hanging(person, mint)
+    async with person.listening() as ear:
+        await person.send(mint, payload=sealed("hello"))
+        await ear.next("stream.delta")
+        assert (await person.http.post(back)).is_success
+        if "restore" in back:
+            assert (await ear.next("stream.error"))["reason"] == "refused"
+            assert await ear.quiet() == []
+        else:
+            assert await ear.closed() == (4410, "reset")
+    person = await me(server)
+    async with person.listening() as ear:
+        await Town(server).advance(31)
+        assert await ear.quiet() == []
+        await person.send(mint, payload=sealed("again"))
+        assert (await ear.next("stream.done"))["encrypted_payload"] == sealed("Hello there")
+    assert (await person.http.delete("/_emulator/faults")).is_success
+
+
 @pytest.mark.parametrize("how", ["suspended", "removed"])
 async def test_an_agent_that_is_cut_off_answers_no_more(server: LiveServer, how: str) -> None:
     person = await me(server)

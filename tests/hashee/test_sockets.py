@@ -344,3 +344,18 @@ async def test_where_the_store_fails_nobody_is_told_that_a_token_is_wrong(town: 
             assert ear.heard == []
         finally:
             assert (await person.http.delete("/_emulator/faults")).status_code == 200
+
+
+async def test_where_the_store_fails_after_auth_the_socket_ends_in_order(town: Town) -> None:
+    agent, person = town.agent(), await town.person()
+    fault = {"fault": "store-locked", "operation": "write"}
+    async with opened(town.server, "/ws/agent", agent_id=agent.id) as ear:
+        assert (await person.http.post("/_emulator/faults", json={"faults": [fault]})).status_code == 201
+        try:
+            await ear.say({"type": "auth", "token": agent.token})
+            assert await ear.next() == {"type": "auth.ok"}
+            assert await ear.closed() == (1013, "the store does not answer")
+        finally:
+            assert (await person.http.delete("/_emulator/faults")).status_code == 200
+    async with agent.listening():
+        pass
