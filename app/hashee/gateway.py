@@ -43,6 +43,9 @@ log = logging.getLogger("app.hashee")
 AUTH_LIMIT = 5.0
 PING_EACH = 30.0
 SILENCE = 90.0
+ASKED = 2
+"""Pings without an answer that a socket has had before it is silent: as many as come in that time."""
+
 WARNING = 60.0
 """Seconds before its token lapses that a socket hears of it."""
 
@@ -133,6 +136,7 @@ class Gateway:
             if socket.closing:
                 continue
             now = socket.heard_at = self._clock.monotonic()
+            socket.unanswered = 0
             if self._floods(socket, now):
                 continue
             text = message.get("text")
@@ -286,7 +290,7 @@ class Gateway:
     async def _look(self, socket: Socket, now: float, wall: float) -> None:
         pongs = _pongs(socket)
         if pongs != socket.pongs:
-            socket.pongs, socket.heard_at = pongs, now
+            socket.pongs, socket.heard_at, socket.unanswered = pongs, now, 0
         if not socket.principal:
             if now - socket.opened_at >= AUTH_LIMIT and not socket.authenticating:
                 socket.send(AuthError("auth_timeout", "No auth within 5 seconds", "error.auth.timeout"))
@@ -300,10 +304,12 @@ class Gateway:
             if left <= WARNING and not socket.warned:
                 socket.warned = True
                 socket.send(AuthExpiring(ceil(left)))
-        if now - socket.heard_at >= SILENCE:
+        # A clock that is advanced by minutes has given nobody the time to answer: silent is who was asked, too.
+        if now - socket.heard_at >= SILENCE and socket.unanswered >= ASKED:
             socket.finish(SILENT, "no sign of life")
         elif now - socket.pinged_at >= PING_EACH:
             socket.pinged_at = now
+            socket.unanswered += 1
             if PONGS in socket.websocket.scope.get("extensions", {}):
                 self._start(socket.line.asgi_send({"type": PING}))
 

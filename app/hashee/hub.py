@@ -67,6 +67,7 @@ class Socket:
             "opened_at",
             "pinged_at",
             "pongs",
+            "unanswered",
             "principal",
             "profile",
         ),
@@ -85,7 +86,7 @@ class Socket:
         self.expires: float | None = None
         self.warned = self.announced = self.authenticating = False
         self.opened_at = self.heard_at = self.pinged_at = now
-        self.pongs = 0
+        self.pongs = self.unanswered = 0
         self.second = now
         self.flood: float | None = None
         self.frames = 0

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from app.emulation.faults.files import read_faults
 from app.emulation.journal import Query
@@ -118,8 +122,52 @@ async def test_pings_are_answered_both_ways_and_a_silent_socket_ends(still: Town
                     await asyncio.sleep(0.01)
             await still.advance(0.5)  # a look at the sockets
         assert ear.socket.close_code is None
-        await still.advance(91)
-        assert await ear.closed() == (4408, "no sign of life")
+
+
+async def test_a_socket_that_answers_no_ping_ends(still: Town) -> None:
+    agent = still.agent()
+    protocol = ClientProtocol(parse_uri(f"{still.server.ws}/ws/agent?agent_id={agent.id}"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(still.server.http.rpartition(":")[2]))
+
+    async def heard(kind: Opcode) -> bytes:
+        """The next frame of a kind; what would be said to others is not."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for event in protocol.events_received():
+                    if isinstance(event, Frame) and event.opcode is kind:
+                        return bytes(event.data)
+                protocol.receive_data(await reader.read(4096))
+
+    try:
+        protocol.send_request(protocol.connect())
+        writer.write(b"".join(protocol.data_to_send()))
+        while protocol.state is not State.OPEN:
+            protocol.receive_data(await reader.read(4096))
+        protocol.send_text(json.dumps({"type": "auth", "token": agent.token}).encode())
+        writer.write(b"".join(protocol.data_to_send()))
+        assert json.loads(await heard(Opcode.TEXT)) == {"type": "auth.ok"}
+        for _ in range(2):
+            await still.advance(31)
+            await heard(Opcode.PING)
+        await still.advance(31)
+        assert await heard(Opcode.CLOSE) == (4408).to_bytes(2, "big") + b"no sign of life"
+    finally:
+        writer.close()
+
+
+async def test_whoever_answers_outlives_a_clock_that_is_advanced_at_once(still: Town) -> None:
+    person = await still.person()
+    async with person.listening() as ear:
+        (served,) = await still.on_loop(lambda: still.wire.gateway.hub.of(f"u:{person.id}"))
+        await still.advance(245)
+        assert await ear.next("auth.expiring") == {"type": "auth.expiring", "expires_in_seconds": 55}
+        async with asyncio.timeout(PATIENCE):
+            while await still.on_loop(lambda: served.websocket.scope["extensions"][PONGS]["count"]) < 1:
+                await asyncio.sleep(0.01)
+        await still.advance(31)
+        assert await ear.quiet() == []
+        await still.advance(31)
+        assert (await ear.next())["payload"]["reason"] == "token_expired"
 
 
 async def test_what_is_no_frame_is_answered_and_the_socket_stays(town: Town) -> None:
