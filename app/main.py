@@ -449,7 +449,9 @@ def create_app(
     program.complete = app.complete
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=[origin.strip() for origin in settings.cors.split(",") if origin.strip()],
+        allow_origins=origins,
+        # Cookies (of Hashee's refresh) are for pages that are named: with `*` browsers do not send them anywhere.
+        allow_credentials="*" not in origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
@@ -457,6 +459,7 @@ def create_app(
     app.router.routes.extend(health_routes(program.report).routes)
     for wire in program.wires:
         app.late.append(partial(wire_routes, wire, access))
+    origins = [origin.strip().rstrip("/") for origin in settings.cors.split(",") if origin.strip()]
         app.sockets.update(wire.sockets)
     if settings.control.enabled:
         app.add_exception_handler(HTTPException, no_such_endpoint)

@@ -193,7 +193,10 @@ class Settings(BaseSettings):
     revision: str = Field("2024-11-13", description="The dated revision of the chldo wire that is spoken.")
     log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
-    cors: str = Field("*", description="Origins that browsers may call the HTTP endpoints from, comma separated.")
+    cors: str = Field(
+        "*",
+        description="Origins that browsers may call the HTTP endpoints from, comma separated; named ones with cookies.",
+    )
     watch: bool = Field(True, description="Read the fixtures again when their files change.")
     seed: int | None = Field(None, description="Makes ids, pauses and the dice of faults come out the same every time.")
     start_at: datetime | None = Field(

@@ -169,3 +169,13 @@ def test_switched_off_there_is_nothing_but_the_health_check(tmp_path: Path) -> N
 
 def test_an_empty_token_counts_as_none() -> None:
     assert Access.of(load_settings(control={"token": ""})).token is None
+
+
+@pytest.mark.parametrize(("cors", "cookies"), [("*", None), ("http://localhost:5173/, https://app.example", "true")])
+def test_pages_of_named_origins_may_send_cookies(tmp_path: Path, cors: str, cookies: str | None) -> None:
+    with LiveServer(tmp_path, cors=cors, watch=False) as server:
+        answer = httpx.get(f"{server.http}/health", headers={"origin": "http://localhost:5173"})
+        assert answer.headers.get("access-control-allow-credentials") == cookies
+        assert answer.headers["access-control-allow-origin"] == ("http://localhost:5173" if cookies else "*")
+        other = httpx.get(f"{server.http}/health", headers={"origin": "http://other.example"})
+        assert other.headers.get("access-control-allow-origin") == (None if cookies else "*")
