@@ -67,6 +67,8 @@ class Engine:
     threads: Threads
     renewals: list[Callable[[str | None], Awaitable[None]]] = field(default_factory=list)
     """What wires do to have their part of the store as the files say: all of it, or a room."""
+    stopping: list[Callable[[], None]] = field(default_factory=list)
+    """Called when the server is about to stop: requests that wait for something are answered."""
 
 
 Opened = Callable[[], Awaitable[Engine | None]]

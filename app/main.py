@@ -352,6 +352,8 @@ class Application(FastAPI):
         """The server is about to stop: what waits for the journal ends."""
         program: Program = self.state.program
         program.stage.journal.close()
+        for stop in program.opened.stopping if program.opened else ():
+            stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         taped = self.tapes is not None and self.tapes.takes(scope)

@@ -96,6 +96,7 @@ class Post:
         self.webhooks_due = asyncio.Event()
         self._wakeups: dict[str, set[asyncio.Event]] = {}
         self._polls: Counter[str] = Counter()
+        self._stopping = False
         hub.heard += [self.streams.heard, self._wake]
 
     # -- sockets -------------------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ class Post:
         try:
             while True:
                 found = await self.ledger.see(lambda tx: waiting(tx, credential, agent_id, limit))
-                if found or asyncio.get_running_loop().time() >= deadline:
+                if found or self._stopping or asyncio.get_running_loop().time() >= deadline:
                     return found
                 with suppress(TimeoutError):  # a last look is taken when the time is over
                     async with asyncio.timeout_at(deadline):
@@ -167,6 +168,11 @@ class Post:
             for news in own:
                 news.set()
         self.webhooks_due.set()
+
+    def stop(self) -> None:
+        """The server is about to stop: polls are answered with what there is."""
+        self._stopping = True
+        self.look_again()
 
     # -- what time brings ----------------------------------------------------------------------------------------------
 

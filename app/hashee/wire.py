@@ -148,6 +148,7 @@ class HasheeWire:
                 self._cast = cast
 
         engine.renewals.append(self._renew)
+        engine.stopping.append(post.stop)
         engine.fixtures.heard.append(take)
         await take(engine.fixtures.current)
         engine.contents.also(Part(self.name, SCHEMA.head, CONTENTS, self._restored))

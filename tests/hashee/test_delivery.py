@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from pathlib import Path
 import pytest
 
 from app.hashee import webhooks
@@ -19,8 +20,8 @@ from app.hashee.deliveries import CLAIM
 from app.hashee.post import POLLERS
 from app.hashee.targets import Outbound, TargetRefused, allowed, check_url, refusal
 from app.hashee.webhooks import PAUSES, pause_after
-from tests.hashee.people import PAYLOAD, Person, Town
-from tests.live import PATIENCE, Json
+from tests.hashee.people import PAYLOAD, Person, Town, write_cast
+from tests.live import PATIENCE, Json, LiveServer
 
 SECRET = "c2VjcmV0" * 6
 
@@ -529,6 +530,26 @@ async def test_a_webhook_that_hangs_holds_up_no_other_agent(town: Town, monkeypa
     begun: asyncio.Queue[None] = asyncio.Queue()
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_a_poll_is_answered_when_the_server_stops(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = LiveServer(tmp_path / "data", fixtures=write_cast(tmp_path / "fixtures"), watch=False)
+    await asyncio.to_thread(server.__enter__)
+    town = Town(server)
+    try:
+        agent = await polling_agent(town)
+        waiting = asyncio.create_task(poll(agent, wait=60))
+        post = town.wire._post
+        assert post is not None
+        async with asyncio.timeout(PATIENCE):
+            while not await town.on_loop(lambda: post._polls[agent.id]):
+                await asyncio.sleep(0.01)
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+    assert await waiting == {"data": [], "next_cursor": None}
+    for client in town.clients:
+        await client.aclose()
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
         begun.put_nowait(None)
         await hanging.wait()
         writer.close()
