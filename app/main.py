@@ -369,8 +369,7 @@ class Application(FastAPI):
         elif (wire := self.sockets.get(ANY) if taped else self._wire_at(scope["path"])) is not None:
             await wire(scope, receive, send)
         else:
-            known = ", ".join(path for path in self.sockets if path.endswith("/"))
-            message = f"no WebSocket at {scope['path']}; known: {known}"
+            message = f"no WebSocket at {scope['path']}; known: {', '.join(self._known())}"
             await WebSocket(scope, receive, send).send_denial_response(JSONResponse({"message": message}, 404))
 
     def _wire_at(self, path: str) -> ASGIApp | None:
@@ -380,6 +379,15 @@ class Application(FastAPI):
             path = path[:-1].rpartition("/")[0]
             found = self.sockets.get(f"{path}/*")
         return found
+
+    def _known(self) -> list[str]:
+        """Paths of sockets, each once: with its slash at the end, and what a prefix stands for left out."""
+        below = tuple(path[:-1] for path in self.sockets if path.endswith("/*"))
+        return [
+            path
+            for path in self.sockets
+            if f"{path}/" not in self.sockets and (path.endswith("*") or not path.startswith(below))
+        ]
 
     async def complete(self) -> None:
         """Loads the endpoints that are still missing."""

@@ -281,6 +281,38 @@ async def test_the_control_plane_lets_tokens_lapse(town: Town) -> None:
     assert (await person.call("GET", "/users/me"))["user_id"] == person.id
 
 
+async def test_the_control_plane_and_the_journal_tell_whose_socket_it_is(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    async with person.listening(), opened(town.server, "/ws/agent") as ear:
+        await ear.say({"type": "auth", "token": agent.token, "agent_id": agent.id})
+        await ear.next("auth.ok")
+        found = (await person.http.get("/_emulator/connections")).json()["connections"]
+        assert {person.id, agent.id} <= {one["user"] for one in found}
+        await person.send(conversation)
+        sent = await ear.next("message.new")
+        asked = {"room": conversation, "kind": "out"}
+        entries = (await person.http.get("/_emulator/journal", params=asked)).json()["entries"]
+        assert sent in [json.loads(entry["text"]) for entry in entries]
+
+
+@pytest.mark.parametrize(("named", "told"), [("", "agent_id is missing"), ("nope", "another agent's")])
+async def test_an_agent_that_is_not_named_rightly_hears_how(town: Town, named: str, told: str) -> None:
+    agent = town.agent()
+    async with opened(town.server, "/ws/agent", **({"agent_id": named} if named else {})) as ear:
+        await ear.say({"type": "auth", "token": agent.token})
+        heard = await ear.next()
+        assert heard["reason"] == "agent_mismatch"
+        assert told in heard["message"]
+
+
+async def test_a_path_without_a_socket_hears_of_those_with_one(town: Town) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"{town.server.ws}/ws/people")
+    told = json.loads(refused.value.response.body or b"")["message"]
+    assert told == "no WebSocket at /ws/people; known: /v1/, /v3/, /v4/, /api/v1/*, /ws/human, /ws/agent"
+
+
 async def test_tokens_lapse_and_are_renewed_while_the_time_stands_still(still: Town) -> None:
     person, device = await still.person(), await still.person()
     async with person.listening() as ear, device.listening() as untouched:
