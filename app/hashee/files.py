@@ -5,6 +5,7 @@ Imports SQLAlchemy.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -16,7 +17,10 @@ from app.hashee.rights import Actor, actor, agent, check_heard, place
 from app.hashee.tables import files
 
 AT_ONCE = 5
-"""Uploads of one agent that are not yet confirmed."""
+"""Uploads of one that are under way: announced, and not yet confirmed."""
+
+UNDER_WAY = 3_600.0
+"""Seconds for which an upload counts as under way; it can be confirmed for a day."""
 
 PER_DAY = 1024 * 1024 * 1024
 """Bytes that one may send into a conversation in a day."""
@@ -33,13 +37,14 @@ def announce(
     found = place(tx, who, conversation_id, code=NEEDED)
     check_heard(tx, who, found)
     own = files.c.owner == who.principal
-    waiting = tx.value(
-        select(func.count())
-        .select_from(files)
-        .where(own, files.c.state != "confirmed", files.c.created_at > tx.now - DAY)
-    )
-    if waiting >= AT_ONCE:
-        raise Refused("UPLOAD_LIMIT", retry_after=1)
+    waiting = tx.connection.scalars(
+        select(files.c.created_at)
+        .where(own, files.c.state != "confirmed", files.c.created_at > tx.now - UNDER_WAY)
+        .order_by(files.c.created_at.desc())
+        .limit(AT_ONCE)
+    ).all()
+    if len(waiting) >= AT_ONCE:
+        raise Refused("UPLOAD_LIMIT", retry_after=max(1, ceil(waiting[-1] + UNDER_WAY - tx.now)))
     sent = tx.value(
         select(func.coalesce(func.sum(files.c.size), 0)).where(
             own, files.c.conversation_id == conversation_id, files.c.created_at > tx.now - DAY

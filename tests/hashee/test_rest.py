@@ -454,6 +454,50 @@ async def test_what_is_no_media_type_is_refused(town: Town, media_type: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("content", "kind", "told"),
+    [
+        (b"{}", "text/plain", "Content-Type has to be application/json; it is text/plain"),
+        (b"{}", None, "Content-Type has to be application/json; it is missing"),
+        (b"{", "application/json", "The body is no JSON"),
+    ],
+)
+async def test_a_body_that_is_none_is_told_why(town: Town, content: bytes, kind: str | None, told: str) -> None:
+    headers = {"content-type": kind} if kind else {}
+    answer = await town.client().post("/auth/login", content=content, headers=headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["params"]) == (400, "INVALID_REQUEST", {"field": "body"})
+    assert error["message"].startswith(told)
+
+
+async def test_uploads_that_were_given_up_make_room_after_an_hour(still: Town) -> None:
+    person, other = await still.person(), await still.person()
+    about = {"filename": "f", "content_type": "text/plain", "size": 1, "conversation_id": await person.pair(other)}
+    for _ in range(5):
+        await person.call("POST", "/files", about)
+        await still.advance(10)
+    answer = await person.http.post("/files", json=about)
+    assert (answer.status_code, answer.headers["retry_after"]) == (429, "3550")
+    for wait, status in ((3549, 429), (1, 200)):
+        await still.advance(wait)
+        token = (await person.http.post("/auth/refresh")).json()["data"]["access_token"]
+        person.http.headers["Authorization"] = f"Bearer {token}"
+        assert (await person.http.post("/files", json=about)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("relations", {"agent_id": "x", "user_id": "y", "status": "active"}),
+        ("agents/x/govern", {"status": "active", "until": "tomorrow"}),
+        ("users/x/invalidate", {"session": "x"}),
+    ],
+)
+async def test_orders_with_what_is_not_known_are_refused(town: Town, path: str, body: Json) -> None:
+    person = await town.person()
+    assert await person.refused("POST", f"/_emulator/hashee/{path}", body) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status", "code", "allow"),
     [
         ("GET", "/users/me/nothing", 404, "NOT_FOUND", None),
