@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.params import Depends
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from sqlalchemy import select
 from starlette.responses import Response
 
@@ -21,18 +21,24 @@ if TYPE_CHECKING:
     from app.hashee.post import Post
 
 
-class Govern(Body):
+class Order(Body):
+    """A body that says what is to be done: what is not known in it is refused, or it would be done differently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Govern(Order):
     status: Literal["active", "suspended", "banned"]
     reason: Line = ""
 
 
-class Suspend(Body):
+class Suspend(Order):
     agent_id: Uid
     user_id: Uid
     suspended: bool = True
 
 
-class Invalidate(Body):
+class Invalidate(Order):
     """Without a session: all of the user."""
 
     session_id: Uid | None = None

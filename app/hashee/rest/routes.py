@@ -143,7 +143,7 @@ class HasheeRoute(APIRoute):
             except Refused as refused:
                 return refusal_answer(refused)
             except RequestValidationError as wrong:
-                return refusal_answer(_invalid(wrong))
+                return refusal_answer(_invalid(wrong, request))
             except HTTPException as wrong:
                 if wrong.status_code != 400:
                     raise
@@ -171,8 +171,13 @@ def _check_length(request: Request) -> None:
         raise Refused("PAYLOAD_TOO_LARGE", f"At most {BODY_LIMIT} bytes")
 
 
-def _invalid(wrong: RequestValidationError) -> Refused:
+def _invalid(wrong: RequestValidationError, request: Request) -> Refused:
     first = wrong.errors()[0]
+    if first["loc"] == ("body",) and isinstance(wrong.body, bytes):
+        kind = request.headers.get("content-type", "missing")
+        return Refused("INVALID_REQUEST", f"Content-Type has to be application/json; it is {kind}", field="body")
+    if first["type"] == "json_invalid":
+        return Refused("INVALID_REQUEST", f"The body is no JSON: {first['ctx']['error']}", field="body")
     place = [str(part) for part in first["loc"] if part != "body"]
     name = ".".join(place) or "body"
     return Refused("INVALID_REQUEST", f"{name}: {first['msg']}", field=name)
