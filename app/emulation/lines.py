@@ -131,6 +131,11 @@ class Line:
             return False
         return True
 
+    def identify(self, user: str) -> None:
+        """The client has said who it is."""
+        self.user = user
+        self._occasion = replace(self._occasion, user=user)
+
     def exchange(self, **about: Any) -> Exchange:
         """A request that is accepted now; `about` are fields of `Occasion`."""
         self._exchanges += 1
@@ -314,8 +319,11 @@ class Line:
         self.sent += 1
         journal = self._lines.journal
         if journal.enabled:
-            turn, clock = (None, self.strand.clock) if exchange is None else (exchange.number, exchange.strand.clock)
-            journal.frame_out(self.wire, self.id, self.room, turn, shown, clock.time())
+            if exchange is None:
+                room, turn, clock = self.room, None, self.strand.clock
+            else:
+                room, turn, clock = exchange.occasion.room, exchange.number, exchange.strand.clock
+            journal.frame_out(self.wire, self.id, room, turn, shown, clock.time())
 
     async def _deny(self, status: int, body: Any) -> None:
         self._ended(0, "", "fault")

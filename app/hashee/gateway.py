@@ -212,6 +212,7 @@ class Gateway:
     def _is(self, socket: Socket, name: str, uid: str, session: str, credential: Credential) -> None:
         socket.principal, socket.user_id, socket.session, socket.credential = name, uid, session, credential
         socket.expires = credential.expires if isinstance(credential, HumanCredential) else None
+        socket.line.identify(uid)
         socket.warned = False
 
     async def _renew(self, socket: Socket, post: Post, said: Renew) -> None:

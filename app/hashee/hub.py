@@ -164,9 +164,9 @@ class Socket:
                 self._run()
 
     def _about(self, conversation: str) -> Exchange | None:
-        """What faults see of a frame: the user, and the conversation as the room."""
+        """What faults and the journal see of a frame: the user, and the conversation as the room."""
         exchange = self.exchange
-        if exchange is None or not conversation or not exchange.faults.on_frames:
+        if exchange is None or not conversation:
             return exchange
         return replace(exchange, occasion=replace(exchange.occasion, room=conversation))
 
