@@ -204,15 +204,16 @@ class Gateway:
         except Refused as refused:
             return _auth_error(refused)
         if named != {who.id}:
-            return AuthError("agent_mismatch", "The token is another agent's", "error.auth.agent_mismatch")
+            told = "The token is another agent's" if named else "agent_id is missing: in the address, or in auth"
+            return AuthError("agent_mismatch", told, "error.auth.agent_mismatch")
         socket.agent_id = who.id
         self._is(socket, principal(AGENT, who.id), who.id, "", credential)
         return None
 
     def _is(self, socket: Socket, name: str, uid: str, session: str, credential: Credential) -> None:
         socket.principal, socket.user_id, socket.session, socket.credential = name, uid, session, credential
-        socket.expires = credential.expires if isinstance(credential, HumanCredential) else None
         socket.line.identify(uid)
+        socket.expires = credential.expires if isinstance(credential, HumanCredential) else None
         socket.warned = False
 
     async def _renew(self, socket: Socket, post: Post, said: Renew) -> None:
