@@ -90,6 +90,12 @@ def change(tx: Tx, credential: Credential, agent_id: str, about: dict[str, Any])
     if about:
         tx.run(update(agents).where(agents.c.id == agent_id).values(**about))
     now = tx.one(select(agents).where(agents.c.id == agent_id))
+    if now.webhook_url != row.webhook_url:  # what waits for the old address need not wait for the new one
+        tx.run(
+            update(deliveries)
+            .where(deliveries.c.agent_id == agent_id, deliveries.c.state == "pending")
+            .values(due_at=tx.now)
+        )
     if now.connection_mode != row.connection_mode:
         # What waits for the one way goes the other; to a socket nothing is sent again.
         if now.connection_mode == WEBSOCKET:
@@ -122,8 +128,8 @@ def _settled(tx: Tx, about: dict[str, Any], row: Any) -> tuple[dict[str, Any], s
         raise Refused("INVALID_REQUEST", "connection_mode webhook needs a webhook_url")
     if mode == WEBHOOK and not values.get("webhook_secret") and not (row and row.webhook_secret):
         secret = values["webhook_secret"] = tx.ids.base62(44)
-    if row is not None and (mode, url) != (row.connection_mode, row.webhook_url):
-        values["webhook_state"] = "ok"  # what was found out concerns another address
+    if row is not None and ("webhook_url" in values or mode != row.connection_mode):
+        values["webhook_state"] = "ok"  # what was found out concerns another address, or is said to be mended
     return values, secret
 
 

@@ -112,6 +112,9 @@ def frame_of(body: str) -> Frame:
 def arrived(tx: Tx, credential: Credential, agent_id: str, cursor: int) -> None:
     """Events up to a cursor have arrived by poll, and are gone; senders of messages hear of it."""
     _polling(tx, credential, agent_id)
+    last = tx.value(select(agents.c.last_cursor).where(agents.c.id == agent_id))
+    if cursor > last:
+        return  # it is from before a reset or a restore: nothing that is there now was seen
     rows = tx.run(
         delete(deliveries)
         .where(deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING, deliveries.c.cursor <= cursor)

@@ -7,12 +7,13 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-
 from pathlib import Path
+
 import pytest
 
 from app.hashee import webhooks
@@ -271,13 +272,13 @@ async def test_a_try_that_was_under_way_does_not_undo_a_410(town: Town) -> None:
         await idle(town)
         owner = await town.owner()
         assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "gone"
-        same = {"connection_mode": "webhook", "webhook_url": listener.url, "description": "still there"}
+        same = {"connection_mode": "webhook", "description": "still there"}
         assert (await owner.call("PATCH", f"/agents/{agent.id}", same))["webhook_state"] == "gone"
         await person.send(first)
         log = await person.call("GET", f"/_emulator/hashee/deliveries?agent_id={agent.id}")
         assert len(log) == 4
-        other_url = {"webhook_url": listener.url.replace("/hook", "/other")}
-        assert (await owner.call("PATCH", f"/agents/{agent.id}", other_url))["webhook_state"] == "ok"
+        again = {"webhook_url": listener.url}
+        assert (await owner.call("PATCH", f"/agents/{agent.id}", again))["webhook_state"] == "ok"
         sent = await person.send(first)
         assert json.loads((await listener.next())[1])["metadata"]["message_id"] == sent["message_id"]
 
@@ -307,6 +308,24 @@ async def test_what_an_old_address_answers_is_not_held_against_the_new_one(town:
         log = await delivered_to(person, agent.id, lambda one: one["state"] == "done")
         assert log["attempts"] == 2
         assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "ok"
+
+
+async def test_what_waits_goes_to_a_new_address_at_once(still: Town) -> None:
+    async with hook(500) as old, hook() as new:
+        person, agent = await still.person(), await webhook_agent(still, old.url)
+        await person.use(agent)
+        await old.next()
+        await attempts(person, agent.id, 1)
+        await (await still.owner()).call("PATCH", f"/agents/{agent.id}", {"webhook_url": new.url})
+        assert json.loads((await new.next())[1])["type"] == "relation.established"
+
+
+async def test_a_cursor_from_before_a_reset_takes_nothing_away(town: Town) -> None:
+    person, agent = await town.person(), await polling_agent(town)
+    await person.use(agent)
+    (only,) = (await poll(agent))["data"]
+    assert (await poll(agent, cursor=int(only["cursor"]) + 40))["data"] == [only]
+    assert (await poll(agent, cursor=only["cursor"]))["data"] == []
 
 
 async def test_a_try_is_not_made_twice_when_the_clock_is_advanced(still: Town) -> None:
@@ -511,25 +530,6 @@ async def test_a_poll_ends_with_its_client(town: Town) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_poll_ends_in_time_whatever_happens_meanwhile(town: Town) -> None:
-    person, agent = await town.person(), await polling_agent(town)
-    sent = await person.send(await person.use(agent))
-    cursor = (await poll(agent))["next_cursor"]
-    waiting = asyncio.create_task(poll(agent, cursor=cursor, wait=1))
-    began = asyncio.get_running_loop().time()
-    while not waiting.done():  # the agent is concerned, and nothing of it is polled
-        await person.call("POST", f"/messages/{sent['message_id']}/reactions", {"emoji": "x"})
-        assert asyncio.get_running_loop().time() - began < PATIENCE
-    assert (await waiting)["data"] == []
-
-
-async def test_a_webhook_that_hangs_holds_up_no_other_agent(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "AT_ONCE", 4)
-    monkeypatch.setattr(webhooks, "AT_ONCE_EACH", 3)
-    person, hanging = await town.person(), asyncio.Event()
-    begun: asyncio.Queue[None] = asyncio.Queue()
-
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 async def test_a_poll_is_answered_when_the_server_stops(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     server = LiveServer(tmp_path / "data", fixtures=write_cast(tmp_path / "fixtures"), watch=False)
     await asyncio.to_thread(server.__enter__)
@@ -550,6 +550,25 @@ async def test_a_poll_is_answered_when_the_server_stops(tmp_path: Path, caplog: 
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+async def test_a_poll_ends_in_time_whatever_happens_meanwhile(town: Town) -> None:
+    person, agent = await town.person(), await polling_agent(town)
+    sent = await person.send(await person.use(agent))
+    cursor = (await poll(agent))["next_cursor"]
+    waiting = asyncio.create_task(poll(agent, cursor=cursor, wait=1))
+    began = asyncio.get_running_loop().time()
+    while not waiting.done():  # the agent is concerned, and nothing of it is polled
+        await person.call("POST", f"/messages/{sent['message_id']}/reactions", {"emoji": "x"})
+        assert asyncio.get_running_loop().time() - began < PATIENCE
+    assert (await waiting)["data"] == []
+
+
+async def test_a_webhook_that_hangs_holds_up_no_other_agent(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "AT_ONCE", 4)
+    monkeypatch.setattr(webhooks, "AT_ONCE_EACH", 3)
+    person, hanging = await town.person(), asyncio.Event()
+    begun: asyncio.Queue[None] = asyncio.Queue()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         begun.put_nowait(None)
         await hanging.wait()
         writer.close()
