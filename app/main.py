@@ -349,7 +349,7 @@ class Application(FastAPI):
         """What answers in place of the wires."""
 
     def stopping(self) -> None:
-        """The server is about to stop: what waits for the journal ends."""
+        """The server is about to stop: what waits for the journal ends, and what waits in a wire."""
         program: Program = self.state.program
         program.stage.journal.close()
         for stop in program.opened.stopping if program.opened else ():
@@ -457,6 +457,7 @@ def create_app(
     app.state.program = program
     access = app.state.access = Access.of(settings)
     program.complete = app.complete
+    origins = [origin.strip().rstrip("/") for origin in settings.cors.split(",") if origin.strip()]
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,
@@ -469,7 +470,6 @@ def create_app(
     app.router.routes.extend(health_routes(program.report).routes)
     for wire in program.wires:
         app.late.append(partial(wire_routes, wire, access))
-    origins = [origin.strip().rstrip("/") for origin in settings.cors.split(",") if origin.strip()]
         app.sockets.update(wire.sockets)
     if settings.control.enabled:
         app.add_exception_handler(HTTPException, no_such_endpoint)

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,8 +65,12 @@ class _Peer:
 class Peers:
     """Everybody who answers. `running` counts answers under way."""
 
-    def __init__(self, ledger: Ledger, streams: Streams, stage: Stage, engine: Engine) -> None:
+    def __init__(
+        self, ledger: Ledger, streams: Streams, arrived: Callable[[str, str, int], None], stage: Stage, engine: Engine
+    ) -> None:
+        """`arrived` hears which message has reached whom: conversation, principal, number."""
         self._ledger = ledger
+        self._arrived = arrived
         self._streams = streams
         self._stage = stage
         self._engine = engine
@@ -96,6 +100,8 @@ class Peers:
             return  # two who answer each other would never end
         for name in event.to:
             peer = self._peers.get(name)
+            if peer is not None:
+                self._arrived(frame.conversation_id, name, frame.conversation_seq)
             if peer is None or (frame.conversation_type == "group" and not _means(frame, peer)):
                 continue
             try:

@@ -319,6 +319,15 @@ async def test_who_has_left_hears_no_more_of_an_answer(server: LiveServer) -> No
     await person.call("PATCH", f"/groups/{group}", {"add_member_ids": [bob.id]})
 
 
+async def test_who_is_not_meant_has_got_a_message_all_the_same(server: LiveServer) -> None:
+    person = await me(server)
+    group = await place(person, "All")
+    async with person.listening() as ear:
+        sent = await person.send(group, payload=sealed("to nobody"))
+        told = await ear.next("message.status_updated")
+        assert (told["message_id"], told["status"]) == (sent["message_id"], "delivered")
+
+
 @pytest.mark.parametrize("back", ["/_emulator/reset", "/_emulator/snapshots/before/restore"])
 async def test_an_answer_under_way_ends_with_a_reset_or_a_restore(server: LiveServer, back: str) -> None:
     person = await me(server)
