@@ -181,6 +181,10 @@ class Ledger:
         else:
             await self.do(lambda tx: tx.told.extend(events))
 
+    def name_anew(self, ids: Ids) -> None:
+        """What is made from now on is named by `ids`: with a seed as it was at the beginning."""
+        self._ids = ids
+
     async def watch(self) -> None:
         """Hears the other processes; runs until it is cancelled."""
         if self._notices is None:

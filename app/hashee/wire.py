@@ -168,6 +168,7 @@ class HasheeWire:
         for socket in self.gateway.sockets:
             socket.finish(INVALIDATED, "reset")
         await post.ledger.do(clear)
+        post.ledger.name_anew(self._stage.world.ids.branch(self.name))
         post.streams.forget()
         await post.shelf.clear()
         post.limits.forget()

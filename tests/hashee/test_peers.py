@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -384,3 +385,16 @@ async def test_in_a_large_group_an_answer_is_a_plain_message(
         await person.send(group, payload=sealed("hello"), mentions=[uid("agent", "mint")])
         assert (await answer(ear, group))["encrypted_payload"] == sealed("Hello there")
         assert not [frame for frame in ear.heard if frame["type"].startswith("stream.")]
+
+
+async def test_after_a_reset_the_same_names_are_given_again(server: LiveServer) -> None:
+    async def begun() -> list[str]:
+        person = await me(server)
+        assert (await person.http.post("/_emulator/reset")).is_success
+        person = await me(server)
+        claims = person.token.split(".")[1]
+        session = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"]
+        group = await person.call("POST", "/groups", {"name": "G"})
+        return [session, group["conversation_id"], (await person.send(group["conversation_id"]))["message_id"]]
+
+    assert await begun() == await begun()
