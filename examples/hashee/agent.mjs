@@ -2,7 +2,17 @@
 // Node 20 add: node --experimental-websocket agent.mjs
 //
 // node agent.mjs http://localhost:8765 hsk_DeskDeskDeskDeskDeskDeskDeskDeskDeskDesk AGENT_ID
-const [base = "http://localhost:8765", token = "hsk_DeskDeskDeskDeskDeskDeskDeskDeskDeskDesk", agentId] = process.argv.slice(2);
+//
+// Without arguments it is Help desk, of fixtures/hashee.yaml.
+const [
+  base = "http://localhost:8765",
+  token = "hsk_DeskDeskDeskDeskDeskDeskDeskDeskDeskDesk",
+  agentId = "1cd66c40-ce49-5390-aba9-b0f744bd5fe8",
+] = process.argv.slice(2);
+if (typeof WebSocket === "undefined") {
+  console.error("This Node has no WebSocket: use Node 22, or node --experimental-websocket agent.mjs");
+  process.exit(2);
+}
 
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 function ulid(now = Date.now()) {
