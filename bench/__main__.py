@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import statistics
@@ -216,15 +217,16 @@ SECTIONS: dict[str, Callable[[Path], list[Row]]] = {
 
 
 def main(arguments: list[str]) -> int:
-    into = None
-    if "--json" in arguments:
-        at = arguments.index("--json")
-        into = Path(arguments[at + 1])
-        del arguments[at : at + 2]
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Figures beside their baselines, row by row.")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; without any: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to a file")
+    given = parser.parse_args(arguments)
+    if unknown := [name for name in given.sections if name not in SECTIONS]:
+        parser.error(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         fixtures = servers.write_bench_fixtures(Path(folder) / "fixtures")
-        for name in arguments or SECTIONS:
+        for name in given.sections or SECTIONS:
             for row in SECTIONS[name](fixtures):
                 rows.append(row)
                 mark = "ok  " if row.met else "MISS"
@@ -232,9 +234,9 @@ def main(arguments: list[str]) -> int:
                     f"{mark} {row.what:58} {row.value:8.2f}  (must be {row.better} {row.goal:g})  {row.detail}",
                     flush=True,
                 )
-    if into:
+    if given.json:
         facts: list[dict[str, Any]] = [asdict(row) for row in rows]
-        into.write_text(json.dumps(facts, indent=1, ensure_ascii=False))
+        given.json.write_text(json.dumps(facts, indent=1, ensure_ascii=False))
     return 0 if all(row.met for row in rows) else 1
 
 
