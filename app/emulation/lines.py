@@ -132,9 +132,10 @@ class Line:
         return True
 
     def identify(self, user: str) -> None:
-        """The client has said who it is."""
+        """The client has said who it is: rules for that user may concern the connection."""
         self.user = user
         self._occasion = replace(self._occasion, user=user)
+        self._faults.identify(self._occasion)
 
     def exchange(self, **about: Any) -> Exchange:
         """A request that is accepted now; `about` are fields of `Occasion`."""

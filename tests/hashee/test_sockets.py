@@ -296,6 +296,18 @@ async def test_the_control_plane_and_the_journal_tell_whose_socket_it_is(town: T
         assert sent in [json.loads(entry["text"]) for entry in entries]
 
 
+async def test_a_fault_for_one_user_breaks_their_socket_alone(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    rule = {"fault": "close", "code": 4000, "after_seconds": 0.05, "when": {"wire": "hashee", "user": person.id}}
+    assert (await person.http.post("/_emulator/faults", json={"faults": [rule]})).status_code == 201
+    try:
+        async with other.listening() as stays, person.listening() as goes:
+            assert (await goes.closed())[0] == 4000
+            assert await stays.quiet() == []
+    finally:
+        assert (await person.http.delete("/_emulator/faults")).status_code == 200
+
+
 @pytest.mark.parametrize(("named", "told"), [("", "agent_id is missing"), ("nope", "another agent's")])
 async def test_an_agent_that_is_not_named_rightly_hears_how(town: Town, named: str, told: str) -> None:
     agent = town.agent()

@@ -102,6 +102,13 @@ class ConnectionFaults:
                 self._judged.add(live.id)
                 self._judge(live, self._occasion, self._dice, None)
 
+    def identify(self, occasion: Occasion) -> None:
+        """It is known now whose the connection is: what asks for a user is judged again."""
+        if occasion != self._occasion:
+            self._occasion = occasion
+            self._judged -= {live.id for live in self._faults.at(Place.CONNECTION) if "user" in live.rule.when}
+            self.plan()
+
     def begin(self, exchange: Exchange) -> None:
         """A request has come."""
         for live in self._faults.at(Place.CONNECTION):
