@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.voice.transcribing import wav
+from tests.browser import PROGRAM, Page, browser, served
 from tests.live import LiveServer
-from tests.malangee.browser import PROGRAM, Page, browser, served
 from tests.malangee.caller import Sound, notes, quiet
 
 PAGE = Path(__file__).parent.parent.parent / "examples" / "malangee"

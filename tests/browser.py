@@ -64,8 +64,8 @@ class Page:
 
 
 @asynccontextmanager
-async def browser(profile: Path, microphone: Path) -> AsyncIterator[Page]:
-    """A tab of a fresh browser whose microphone is a WAV file, played once."""
+async def browser(profile: Path, microphone: Path | None = None) -> AsyncIterator[Page]:
+    """A tab of a fresh browser whose microphone is a WAV file, played once, if there is one."""
     assert PROGRAM is not None
     process = await asyncio.create_subprocess_exec(
         PROGRAM,
@@ -75,7 +75,7 @@ async def browser(profile: Path, microphone: Path) -> AsyncIterator[Page]:
         "--disable-dev-shm-usage",
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={microphone}%noloop",
+        *((f"--use-file-for-fake-audio-capture={microphone}%noloop",) if microphone else ()),
         "--autoplay-policy=no-user-gesture-required",
         "--window-size=900,1000",
         "--remote-debugging-port=0",
