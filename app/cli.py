@@ -204,12 +204,13 @@ def banner(listener: socket.socket, settings: Settings, token: str | None = None
         f"  demo key    {DEMO_KEY}",
         f'  paste this  {program} chat ws://{at}{path} --api-key {DEMO_KEY} -m "안녕하세요"',
     )
+    endpoints = settings.control.enabled and settings.tape is None
     lines = (
         f"chldo emulator, revision {settings.revision}",
         f"  WebSocket   ws://{at}{path}?room_uid=ROOM&user_uid=USER",
         f"  new room    http://{at}/v3/room/uid/",
         f"  health      http://{at}/_emulator/health",
-        *((f"  endpoints   http://{at}/_emulator/docs, of all wires",) if settings.control.enabled else ()),
+        *((f"  endpoints   http://{at}/_emulator/docs, of all wires",) if endpoints else ()),
         *((f"  control     http://{at}/_emulator/ with the token {token}",) if token else ()),
         *(pasted if settings.fixtures is None and settings.tape is None else ()),
         *(

@@ -80,8 +80,10 @@ async def test_the_same_client_message_id_again_sends_nothing_twice(town: Town) 
 async def test_recall_is_told_for_two_minutes(still: Town) -> None:
     person, other = await still.person(), await still.person()
     conversation = await person.pair(other)
-    sent = [await person.send(conversation) for _ in range(2)]
     async with other.listening() as ear:
+        sent = [await person.send(conversation) for _ in range(2)]
+        for message in sent:
+            assert (await ear.next())["message_id"] == message["message_id"]
         await still.pass_time(119)
         assert await other.refused("POST", f"/messages/{sent[0]['message_id']}/recall") == (403, "FORBIDDEN")
         await person.call("POST", f"/messages/{sent[0]['message_id']}/recall")
