@@ -90,7 +90,7 @@ class Voices:
             else:
                 expires = await self._library.put(room_uid, name, audio, life=life, now=now)
             if flaws.missing:
-                await self._library.remove(room_uid, name)
+                await self._library.remove(room_uid, name, expires)
             url = await self._library.url(caller.url_base, room_uid, name, expires, forged=flaws.forbidden)
         except (VoiceFailure, OSError) as failure:
             about = {

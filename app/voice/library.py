@@ -1,7 +1,11 @@
 """Voices on disk and their signed addresses.
 
-    <folder>/.signing-key.pem      RSA private key, mode 0600, made on first start
-    <folder>/<room>/<name>.mp3     modified at the second it expires, which is how a later run knows
+    <folder>/.signing-key.pem                RSA private key, mode 0600, made on first start
+    <folder>/<room>/<name>.<expires>.mp3     modified at the second it expires, which is how a later run knows
+
+An address names the room, the voice and the second it expires (epoch seconds), and opens exactly what was stored under
+these three. Two spaces, or two languages, may have a greeting of one number in rooms of one name: where different
+sound would get the same address, the later one expires a second later.
 
 A room or a name that is not plainly a file name (slashes, dots in front, other alphabets, over-long) is replaced by
 `~` and its SHA-256, on disk and in the address alike; a plain one starts with neither `~` nor a dot, so the two kinds
@@ -87,15 +91,14 @@ class VoiceLibrary:
 
     async def put(self, room_uid: str, name: str, audio: bytes, *, life: float, now: float | None = None) -> int:
         """Stores a voice, whole or not at all, for `life` seconds from `now` on (epoch seconds; the clock's by
-        default). Returns when it expires, in epoch seconds.
+        default). Returns when it expires, in epoch seconds; its address needs that number.
         """
         expires = int((self._clock.time() if now is None else now) + life)
-        await asyncio.to_thread(self._store, self._path(room_uid, name), audio, expires)
-        return expires
+        return await asyncio.to_thread(self._store, room_uid, name, audio, expires)
 
-    async def remove(self, room_uid: str, name: str) -> None:
+    async def remove(self, room_uid: str, name: str, expires: int) -> None:
         """Deletes a voice, if it is there."""
-        await asyncio.to_thread(self._path(room_uid, name).unlink, missing_ok=True)
+        await asyncio.to_thread(self._path(room_uid, name, expires).unlink, missing_ok=True)
 
     async def url(self, base: str, room_uid: str, name: str, expires: int, *, forged: bool = False) -> str:
         """The signed address; `base` is scheme and host, with a path in front if a proxy adds one.
@@ -120,7 +123,7 @@ class VoiceLibrary:
             return Denied("Signature is missing or does not match")
         if self._clock.time() >= int(expires):
             return Denied("expired")
-        path = self._path(room_uid, name)
+        path = self._path(room_uid, name, int(expires))
         try:
             info = path.lstat()
         except OSError:
@@ -142,8 +145,8 @@ class VoiceLibrary:
             raise RuntimeError("the voice library is not open")
         return self._signer
 
-    def _path(self, room_uid: str, name: str) -> Path:
-        return self._folder / _token(room_uid) / f"{_token(name)}.mp3"
+    def _path(self, room_uid: str, name: str, expires: int) -> Path:
+        return self._folder / _token(room_uid) / f"{_token(name)}.{expires}.mp3"
 
     def _load_signer(self) -> Signer:
         from app.voice.signing import Signer, make_key
@@ -156,10 +159,14 @@ class VoiceLibrary:
             _write_once(file, make_key())
         return Signer(file.read_bytes())
 
-    def _store(self, path: Path, audio: bytes, expires: int) -> None:
-        part = path.with_name(f".{path.stem}.{threading.get_ident()}.part")
+    def _store(self, room_uid: str, name: str, audio: bytes, expires: int) -> int:
         with self._changing:
+            path = self._path(room_uid, name, expires)
             path.parent.mkdir(parents=True, exist_ok=True)
+            while _holds_other(path, audio):
+                expires += 1
+                path = self._path(room_uid, name, expires)
+            part = path.with_name(f".{path.stem}.{threading.get_ident()}.part")
             try:
                 part.write_bytes(audio)
                 os.utime(part, (expires, expires))
@@ -167,6 +174,7 @@ class VoiceLibrary:
             except OSError:
                 part.unlink(missing_ok=True)
                 raise
+        return expires
 
     def _sweep(self, now: float) -> int:
         gone = 0
@@ -202,6 +210,14 @@ class VoiceLibrary:
             if file.lstat().st_mtime <= (now if voice else now - _STALE_SECONDS):
                 file.unlink()
                 return voice
+        return False
+
+
+def _holds_other(path: Path, audio: bytes) -> bool:
+    """Whether there is a voice at a path that sounds different."""
+    try:
+        return path.stat().st_size != len(audio) or path.read_bytes() != audio
+    except FileNotFoundError:
         return False
 
 

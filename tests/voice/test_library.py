@@ -77,7 +77,8 @@ async def test_an_address_has_the_documented_form_and_opens_its_voice(
     address = await stored(library)
     assert ADDRESS.fullmatch(address)
     found = library.check(*parts(address))
-    assert found == Found(tmp_path / "voices" / ROOM / f"{NAME}.mp3", 5, int(clock.time() + LIFE))
+    expires = int(clock.time() + LIFE)
+    assert found == Found(tmp_path / "voices" / ROOM / f"{NAME}.{expires}.mp3", 5, expires)
     assert isinstance(found, Found)
     assert found.path.read_bytes() == b"sound"
 
@@ -199,7 +200,7 @@ async def test_the_sweep_deletes_what_expired_and_nothing_else(
     await clock.sleep(11)
     assert await library.sweep() == 2
     left = {str(path.relative_to(tmp_path / "voices")) for path in (tmp_path / "voices").rglob("*")}
-    assert left == {".signing-key.pem", "mixed", "mixed/mixed2.mp3", "mixed/notes.txt"}
+    assert left == {".signing-key.pem", "mixed", f"mixed/mixed2.{round(clock.time()) + 89}.mp3", "mixed/notes.txt"}
 
 
 async def test_the_sweep_knows_voices_of_an_earlier_run(
@@ -231,6 +232,16 @@ async def test_the_sweep_follows_no_link_out_of_the_folder(library: VoiceLibrary
     (tmp_path / "voices" / "linked").symlink_to(outside)
     assert await library.sweep() == 0
     assert (outside / "precious.mp3").exists()
+
+
+async def test_voices_of_one_name_stay_apart_and_each_address_opens_its_own(library: VoiceLibrary) -> None:
+    """Greeting 1 of two spaces, or in two languages, in rooms of one name and within one second."""
+    texts = [b"hello", b"bonjour", b"hello", b"adieu"]
+    addresses = [await stored(library, "room", "greeting_1", audio) for audio in texts]
+    assert all("/room_uid_voice/room/greeting_1.mp3?" in address for address in addresses)
+    found = [library.check(*parts(address)) for address in addresses]
+    assert [one.path.read_bytes() for one in found if isinstance(one, Found)] == texts
+    assert addresses[2] == addresses[0]  # the same sound in the same second is one voice
 
 
 async def test_putting_and_sweeping_at_once_loses_nothing(library: VoiceLibrary, clock: VirtualClock) -> None:

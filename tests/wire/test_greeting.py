@@ -12,6 +12,7 @@ from tests.live import LiveServer, Peer, talk, write_fixtures
 
 HELLO = "안녕하세요~ 저는 김컴재입니다. 오늘 행사에 와줘서 고마워요. 당신의 이름을 알려주세요"
 KEY = "15b25d9729a6b3d196f2b5"
+OTHER_KEY = "0f25d9729a6b3d196f2b5a"
 ORG = "org_2laPkMJTagQWnkOPpgISd2FJxFE"
 VOICE_KEYS = (
     "status,cAt,room_uid,connection_id,questioner,org_id,msg,voice_url,voice_length,sent_uid,msgtype,hotword_uids,"
@@ -38,7 +39,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         "memories": [memory],
         "return_voice": 0,
     }
-    fixtures = write_fixtures(folder / "fixtures", replies=[], space=space)
+    other: Json = {"uid": "other", "name": "Other", "org_id": "org_other", "api_keys": [OTHER_KEY], "credit": 1000}
+    other["greetings"] = {1: "어서 오세요. 다른 공간의 첫인사입니다."}
+    fixtures = write_fixtures(folder / "fixtures", replies=[], space=space, spaces=[other])
     with LiveServer(folder / "data", fixtures=fixtures, voice={"engine": "tone", "workers": 1}) as live:
         yield live
 
@@ -122,6 +125,16 @@ async def test_the_number_chooses_and_the_questioner_is_echoed(server: LiveServe
     assert "/greeting_2.mp3?" in frames[2]["voice_url"]
     async with httpx.AsyncClient() as client:
         assert (await client.get(frames[2]["voice_url"])).status_code == 200
+
+
+async def test_two_spaces_greet_in_a_room_of_one_name_each_in_its_own_words(server: LiveServer) -> None:
+    async with talk(server) as peer, httpx.AsyncClient() as client:
+        urls = [(await greet(peer, api_key=key, return_voice=1))[2]["voice_url"] for key in (KEY, OTHER_KEY)]
+        sounds = [(await client.get(url)).content for url in urls]
+        again = (await client.get(urls[0])).content
+    assert all("/greeting_1.mp3?" in url for url in urls)
+    assert sounds[0] != sounds[1]
+    assert again == sounds[0]
 
 
 @pytest.mark.parametrize(
