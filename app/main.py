@@ -30,7 +30,7 @@ from app.control.access import Access, guard
 from app.control.health import health_routes
 from app.control.refusals import describe, known_parameters, no_such_endpoint
 from app.emulation.calls import Calls
-from app.emulation.determinism import Clock, RealClock, TimeLine, World, WorldClock
+from app.emulation.determinism import Clock, RealClock, World, WorldClock, aside
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
 from app.hashee.wire import HasheeWire
@@ -498,7 +498,7 @@ def open_tapes(path: Path, settings: Settings, world: World) -> TapeServer:
         raise SettingsError(f"tape: {error}") from None
     return TapeServer(
         library,
-        clock=TimeLine(world.clock) if world.clock.virtual else world.clock,
+        clock=aside(world.clock),
         ids=world.ids.branch("tapes"),
         speed=settings.tape_speed,
         url_base=settings.v3.url_base,

@@ -19,7 +19,7 @@ from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 
 from app.agent.scripted import Matched, ScriptedChatModel, ScriptedFailure, Unanswered
-from app.emulation.determinism import Clock, RealClock
+from app.emulation.determinism import Clock, RealClock, aside
 from app.emulation.replies import Choice, LiveBook, ReplyAsk, ReplyBook
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ class ChatModels:
         matched: Matched | None = None,
     ) -> BaseChatModel:
         """The model for one turn. `asked_model` (the request's `model`) chooses among upstream models only; `book`
-        answers in place of the one in force, pauses are taken on `clock`; `matched` hears which reply of the script
-        answers.
+        answers in place of the one in force; pauses are taken on `clock`, or without one on a time line of the model's
+        own; `matched` hears which reply of the script answers.
         """
         named = self._model or space_model
         if self.serves_upstream(named):
             return self._openai(asked_model or named)
-        return ScriptedChatModel(book=book or self.book, ask=ask, clock=clock or self._clock, matched=matched)
+        return ScriptedChatModel(book=book or self.book, ask=ask, clock=clock or aside(self._clock), matched=matched)
 
     async def choices(
         self,

@@ -253,6 +253,17 @@ class TimeLine:
         return other
 
 
+def aside(clock: Clock) -> Clock:
+    """A time line of its own, from where `clock` stands: pauses on it move no other. A clock that is not virtual is
+    everybody's.
+    """
+    if isinstance(clock, TimeLine):
+        return clock.aside()
+    if isinstance(clock, WorldClock) and clock.virtual:
+        return TimeLine(clock)
+    return clock
+
+
 class Ids:
     """Every identifier the program makes, from one source of randomness.
 
@@ -325,7 +336,7 @@ class Strand:
         """A clock for what goes on beside: its pauses do not move a time line of the strand's own, so that the order in
         which the machine gets round to them cannot be seen in it.
         """
-        return self.clock.aside() if isinstance(self.clock, TimeLine) else self.clock
+        return aside(self.clock)
 
 
 @dataclass(slots=True)
@@ -371,7 +382,7 @@ class World:
     def _room(self, wire: str, room: str) -> _Room:
         known = self._rooms.get((wire, room))
         if known is None:
-            known = self._rooms[wire, room] = _Room(TimeLine(self.clock) if self.clock.virtual else self.clock)
+            known = self._rooms[wire, room] = _Room(aside(self.clock))
             if len(self._rooms) > MOST_ROOMS:
                 self._rooms.popitem(last=False)
         else:

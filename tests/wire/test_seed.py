@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from app.chldo.revisions import REVISIONS
 from tests.golden import VOICE_URL
-from tests.live import LiveServer, sendmsg, write_fixtures
+from tests.live import DEMO_KEY, LiveServer, sendmsg, write_fixtures
+from tests.wire.proxied import said
 
 REPLIES: list[dict[str, Any]] = [
     {
@@ -25,6 +28,7 @@ REPLIES: list[dict[str, Any]] = [
     {"when": {"msg": "오류"}, "error": {"status": 500, "body": {"message": "no"}}},
 ]
 
+KEY = {"authorization": f"Bearer {DEMO_KEY}"}
 Bytes = list[str]
 
 
@@ -86,6 +90,15 @@ def run(folder: Path, data: Path, seed: int, jobs: list[Job]) -> list[Bytes]:
 
 
 @pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server with a seed, for what asks it over HTTP."""
+    base = tmp_path_factory.mktemp("proxied")
+    folder = write_fixtures(base / "fixtures", replies=REPLIES)
+    with LiveServer(base / "data", fixtures=folder, seed=7) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def twenty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Bytes]]:
     """What twenty clients in all revisions got, and the fixtures they talked to."""
     base = tmp_path_factory.mktemp("seed")
@@ -142,6 +155,27 @@ def test_pauses_take_no_time_but_are_on_the_clock(folder: Path, tmp_path: Path) 
     tokens = sum("on_chat_model_stream" in frame for frame in frames) // 2
     spent = float(starts[1]) - float(starts[0])
     assert spent == 1.5 + (tokens - 1) / 2, "the first turn's pace is on the second turn's clock"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_proxy_answers_a_paced_reply_at_once(proxied: LiveServer, stream: bool) -> None:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "천천히"}], "stream": stream}
+    answer = httpx.post(f"{proxied.http}/v1/chat/completions", json=body, headers=KEY, timeout=30)
+    assert answer.status_code == 200
+    assert said(answer) == (str(REPLIES[0]["reply"]), "stop")
+
+
+def test_a_pause_of_the_proxy_waits_while_the_clock_is_frozen(proxied: LiveServer) -> None:
+    """A frozen clock holds it up, as it does a turn; time that moves for one completion moves for no other."""
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "천천히"}]}
+    with httpx.Client(base_url=proxied.http, timeout=30, headers=KEY) as http, ThreadPoolExecutor(1) as other:
+        before = http.get("/_emulator/clock").json()["time"]
+        http.post("/_emulator/clock/freeze")
+        answer = other.submit(http.post, "/v1/chat/completions", json=body)
+        assert not wait({answer}, timeout=0.3).done
+        http.post("/_emulator/clock/run")
+        assert answer.result(30).status_code == 200
+        assert http.get("/_emulator/clock").json()["time"] == before
 
 
 async def test_idle_sockets_close_when_the_clock_is_advanced(folder: Path, tmp_path: Path) -> None:
