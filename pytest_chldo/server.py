@@ -153,12 +153,7 @@ def _wait(process: subprocess.Popen[str], options: Options, log: Path) -> str:
     try:
         assert process.stdout is not None
         found = next((match for line in process.stdout if (match := _ADDRESS.search(line))), None)
-        while found is not None:
-            try:
-                process.wait(POLL)
-                break
-            except subprocess.TimeoutExpired:
-                pass
+        while found is not None and not _ends_within(process, POLL):
             if _is_ready(Control(found[1])):
                 return found[1]
         process.wait()
@@ -167,6 +162,20 @@ def _wait(process: subprocess.Popen[str], options: Options, log: Path) -> str:
     if late.is_set():
         raise EmulatorError(f"the emulator was not ready after {options.start_timeout:g} s{_last_words(log)}")
     raise EmulatorError(f"the emulator did not start{_last_words(log)}")
+
+
+def _ends_within(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Whether a process has ended, after so many seconds at most.
+
+    Reads no clock: `Popen.wait` does, and never ends where a test has frozen it (freezegun); a lock's time-out is the
+    system's own.
+    """
+    pause = threading.Event()
+    for _ in range(max(1, round(seconds / POLL))):
+        if process.poll() is not None:
+            return True
+        pause.wait(POLL)
+    return process.poll() is not None
 
 
 def _is_ready(control: Control) -> bool:
@@ -197,9 +206,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
     try:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        pass
+            _ends_within(process, STOP_TIMEOUT)
     finally:
         if process.poll() is None:
             process.kill()

@@ -239,3 +239,41 @@ def test_fixtures_and_paths_of_the_file_are_relative_to_it(suite: Suite, monkeyp
     result = suite.run("..")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["the emulator did not start: cannot start: spaces.yaml:1: *api_keys*"])
+
+
+def test_a_session_whose_time_is_frozen_starts_it_and_stops_it(suite: Suite) -> None:
+    """freezegun puts its clocks in place of the standard library's, `subprocess` included: no wait of the plugin may
+    depend on one of them.
+    """
+    suite.pytester.makeini("[pytest]\nemulator_settings =\n    start_at = 2024-11-13T00:00:00Z")
+    suite.pytester.makeconftest(
+        """
+        import time
+        from freezegun import freeze_time
+        def pytest_configure():
+            freeze_time("2001-02-03").start()
+        """
+    )
+    suite.write(
+        test_it="""
+        import datetime, subprocess, sys, time
+        import pytest
+        from pytest_chldo import server
+        def test_time_is_frozen_here_and_not_there(emulator):
+            assert time.monotonic() == time.monotonic() and subprocess._time() == subprocess._time()
+            assert emulator.clock.now().isoformat() == "2024-11-13T00:00:00+00:00"
+            emulator.clock.set(datetime.datetime.now())
+            assert emulator.clock.now().isoformat() == "2001-02-03T00:00:00+00:00"
+            emulator.clock.advance(60)
+            assert emulator.clock.now().minute == 1
+            assert not emulator.control.get("journal", "wait", kind="out", timeout=0.1)["complete"]
+        def test_a_process_that_does_not_end_is_killed(monkeypatch):
+            monkeypatch.setattr(server, "STOP_TIMEOUT", 0.2)
+            deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+            process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True)
+            process.stdout.readline()
+            server._stop(process)
+            assert process.returncode == -9
+        """
+    )
+    suite.run().assert_outcomes(passed=2)
