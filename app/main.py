@@ -203,7 +203,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     seen = await asyncio.to_thread(digest, folder, tuple(WIRE_FILES))
     fixtures = await asyncio.to_thread(load_fixtures, folder, strict=settings.strict, wires=WIRE_FILES)
     book = LiveBook(fixtures.replies)
-    await asyncio.to_thread(lambda: settings.data.mkdir(parents=True, exist_ok=True))
+    await asyncio.to_thread(lambda: settings.data.mkdir(mode=0o700, parents=True, exist_ok=True))
     await _open_journal(settings, stage.journal, stack)
 
     library = VoiceLibrary(settings.data / "voices", clock=clock, key=await _signing_key(stage.world))

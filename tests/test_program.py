@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,12 +36,26 @@ def environment(**env: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **env}
 
 
+READ_ONLY_ROOT = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount --bind / /
+mount -o remount,bind,ro /
+shift
+exec "$@"
+"""
+"""For `sh -c`: makes everything but the folder $1 read-only, then runs the rest of the arguments."""
+
+
 @contextmanager
-def running(tmp_path: Path, *args: str, **env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running(
+    tmp_path: Path, *args: str, before: Sequence[str] = (), **env: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server process that is ready, and its WebSocket address."""
     log = (tmp_path / "log.txt").open("w", encoding="utf-8")
     process = subprocess.Popen(
-        program("serve", "--port", "0", "--data", str(tmp_path / "data"), *args),
+        [*before, *program("serve", "--port", "0", "--data", str(tmp_path / "data"), *args)],
         stdout=subprocess.PIPE,
         stderr=log,
         encoding="utf-8",
@@ -282,3 +296,17 @@ def test_the_healthcheck_of_the_image_is_a_command_that_works(tmp_path: Path) ->
     finally:
         server.terminate()
         assert server.wait(10) == 0
+
+
+@pytest.mark.slow
+async def test_it_runs_where_only_its_data_folder_can_be_written(tmp_path: Path) -> None:
+    """As in a container with a read-only root and no /tmp."""
+    data = tmp_path / "data"
+    data.mkdir()
+    unshare = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    with running(tmp_path, before=[*unshare, "sh", "-c", READ_ONLY_ROOT, "sh", str(data)]) as (_, address):
+        async with connect(address) as socket:
+            frames = await Peer(socket).turn(sendmsg("안녕", api_key=DEMO_KEY, return_voice=1))
+    assert frames[-1]["status"] == "END"
+    assert any(frame["status"] == "voice_ready" for frame in frames)
+    assert "read-only" not in (tmp_path / "log.txt").read_text(encoding="utf-8").lower()

@@ -7,10 +7,11 @@ only `keep` writes what became of it back to the real saver.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
 from app.agent.graphs import Graph, GraphShelf
@@ -43,6 +44,20 @@ class RoomThread:
         left = await self._copy.aget_tuple(self._at)
         if left is not None:
             await self._saver.aput(self._at, left.checkpoint, left.metadata, left.checkpoint["channel_versions"])
+
+
+class BadThread(Exception):
+    """A thread of a snapshot that no saver wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The state of a room's thread, and the saver that keeps it."""
+
+    saver: BaseCheckpointSaver[Any]
+    name: str
+    checkpoint: Checkpoint
+    metadata: CheckpointMetadata
 
 
 class Threads:
@@ -79,20 +94,30 @@ class Threads:
                 )
         return taken
 
-    async def put(self, taken: list[list[str]]) -> None:
-        """Puts threads back, in place of those that are there. A graph that is no longer loaded is passed over."""
-        await self.forget()
+    def read(self, taken: list[list[str]]) -> list[Thread]:
+        """What `take` gave, ready to be put back. A graph that is no longer loaded is left out. Raises `BadThread`."""
         savers = self._graphs.savers()
-        for graph, name, *texts in taken:
-            saver = savers.get(graph)
-            if saver is None:
-                continue
-            checkpoint, metadata = (
-                saver.serde.loads_typed((kind, b64decode(data)))
-                for kind, data in zip(texts[::2], texts[1::2], strict=True)
-            )
-            at: RunnableConfig = {"configurable": {"thread_id": name, "checkpoint_ns": ""}}
-            await saver.aput(at, checkpoint, metadata, checkpoint["channel_versions"])
+        return [_read(savers[one[0]], one) for one in taken if one and one[0] in savers]
+
+    async def put(self, threads: list[Thread]) -> None:
+        """Puts threads back, in place of those that are there."""
+        await self.forget()
+        for thread in threads:
+            at: RunnableConfig = {"configurable": {"thread_id": thread.name, "checkpoint_ns": ""}}
+            versions = thread.checkpoint["channel_versions"]
+            await thread.saver.aput(at, thread.checkpoint, thread.metadata, versions)
+
+
+def _read(saver: BaseCheckpointSaver[Any], one: list[str]) -> Thread:
+    try:
+        _, name, kind, data, other_kind, other_data = one
+        checkpoint = saver.serde.loads_typed((kind, b64decode(data, validate=True)))
+        metadata = saver.serde.loads_typed((other_kind, b64decode(other_data, validate=True)))
+        if not isinstance(metadata, dict) or not isinstance(checkpoint["channel_versions"], dict):
+            raise TypeError("not a checkpoint")
+    except Exception as error:  # a deserialiser may raise anything
+        raise BadThread(f"a thread of the graph {one[0]} cannot be read: {type(error).__name__}") from error
+    return Thread(saver, name, checkpoint, cast(CheckpointMetadata, metadata))
 
 
 async def _names(saver: BaseCheckpointSaver[Any]) -> list[str]:

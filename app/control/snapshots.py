@@ -84,17 +84,22 @@ def snapshot_routes(plane: Plane) -> APIRouter:
         not have; a turn under way goes on for its client, but it is not kept. Faults, replies, the clock and the
         journal stay as they are.
         """
+        from app.agent.threads import BadThread
         from app.spaces.archive import NoSnapshot
+        from app.spaces.contents import NotRestorable
 
         engine = await plane.engine()
         async with plane.changing:
             try:
                 found = await asyncio.to_thread(archive(engine).find, which)
                 taken = await asyncio.to_thread(archive(engine).read, found)
+                threads = await asyncio.to_thread(engine.threads.read, taken.threads)
+                await engine.contents.put(taken.rows)
             except NoSnapshot as none:
                 raise Refused(404, f"id: {none}") from None
-            await engine.contents.put(taken.rows)
-            await engine.threads.put(taken.threads)
+            except (BadThread, NotRestorable) as bad:
+                raise Refused(409, f"id: snapshot {found.id} cannot be restored: {bad}") from None
+            await engine.threads.put(threads)
             engine.book.forget_decisions()
             for space, strict in taken.strict.items():
                 engine.book.decide(space, strict)

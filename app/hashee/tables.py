@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text, false
 
 from app.spaces.schema import Schema
+from app.spaces.tables import JSON_TEXT
 
 SCHEMA = Schema("app.hashee:migrations", head="h0002", table="hashee_version")
 
@@ -96,7 +97,7 @@ agents = Table(
     Column("webhook_secret", Text, nullable=False, server_default=""),
     Column("webhook_state", Text, nullable=False, server_default="ok"),
     Column("health_check_url", Text, nullable=False, server_default=""),
-    Column("manifest", Text, nullable=False, server_default="{}"),
+    Column("manifest", Text, nullable=False, server_default="{}", info=JSON_TEXT),
     Column("manifest_version", Integer, nullable=False, server_default="0"),
     Column("manifest_hash", Text, nullable=False, server_default=""),
     Column("governance", Text, nullable=False, server_default="active"),
@@ -135,7 +136,7 @@ conversations = Table(
     Column("pair", Text, unique=True),  # the two of an h2h or h2a, so that there is one only
     Column("name", Text, nullable=False, server_default=""),
     Column("avatar_url", Text, nullable=False, server_default=""),
-    Column("settings", Text, nullable=False, server_default="{}"),
+    Column("settings", Text, nullable=False, server_default="{}", info=JSON_TEXT),
     Column("last_seq", BigInteger, nullable=False),
     Column("key_version", Integer, nullable=False, server_default="0"),
     Column("created_at", Double, nullable=False),
@@ -166,7 +167,7 @@ messages = Table(
     Column("payload", Text, nullable=False),
     Column("quote_id", Text),
     Column("client_id", Text),
-    Column("extra", Text, nullable=False, server_default="{}"),
+    Column("extra", Text, nullable=False, server_default="{}", info=JSON_TEXT),
     Column("created_at", Double, nullable=False),
     Column("recalled_by", Text),
     Column("recalled_at", Double),
@@ -217,7 +218,7 @@ backups = Table(
     "hashee_backups",
     metadata,
     Column("user_id", Text, primary_key=True),
-    Column("body", Text, nullable=False),
+    Column("body", Text, nullable=False, info=JSON_TEXT),
     Column("updated_at", Double, nullable=False),
 )
 
@@ -255,7 +256,7 @@ events = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("at", Double, nullable=False, index=True),
-    Column("body", Text, nullable=False),
+    Column("body", Text, nullable=False, info=JSON_TEXT),
 )
 """What has happened, for the other processes of one service; rows live a minute. Unused on SQLite."""
 
@@ -267,7 +268,7 @@ deliveries = Table(
     Column("delivery_id", Text, nullable=False, unique=True),
     Column("lane", Text, nullable=False),  # the conversation, within which order is kept
     Column("type", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", Text, nullable=False, info=JSON_TEXT),
     Column("created_at", Double, nullable=False),
     Column("state", Text, nullable=False),  # pending, done, failed
     Column("attempts", Integer, nullable=False),

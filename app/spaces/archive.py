@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.spaces.contents import Holdings, Rows
 
@@ -52,6 +52,29 @@ class Taken:
     """What a snapshot holds. `strict`: which spaces were made strict, or not, by hand."""
 
     rows: Rows
+    threads: list[list[str]]
+    strict: dict[str, bool]
+
+
+class _Header(BaseModel):
+    """The first line of a file."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    schemas: dict[str, str]
+    name: str
+    at: float
+    spaces: int
+    rooms: int
+    turns: int
+    threads: int
+
+
+class _Last(BaseModel):
+    """The last line of a file."""
+
+    model_config = ConfigDict(strict=True)
+
     threads: list[list[str]]
     strict: dict[str, bool]
 
@@ -108,16 +131,15 @@ class Archive:
         path = self._folder / f"{snapshot.id}.jsonl"
         try:
             with path.open("rb") as stream:
-                header, *lines = [orjson.loads(line) for line in stream]
-            if not isinstance(header, dict):
-                raise ValueError("not a header")
-            if header.get("schemas") != self._holdings.schemas:
+                header, *lines = stream.readlines()
+            if dict(orjson.loads(header)).get("schemas") != self._holdings.schemas:
                 raise NoSnapshot(f"snapshot {snapshot.id} was made by another version of this program")
-            *tables, last = lines
-            rows = {line["table"]: line["rows"] for line in tables}
-            if not self._holdings.fit(rows):
-                raise ValueError("not the tables of this schema")
-            return Taken(rows, last["threads"], last["strict"])
+            *tables, end = lines
+            rows = {line["table"]: line["rows"] for line in map(orjson.loads, tables)}
+            if problem := self._holdings.problem(rows):
+                raise NoSnapshot(f"snapshot {snapshot.id} cannot be read: {problem}")
+            last = _Last.model_validate_json(end)
+            return Taken(rows, last.threads, last.strict)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NoSnapshot(f"snapshot {snapshot.id} cannot be read: {type(error).__name__}") from error
 
@@ -150,8 +172,8 @@ class Archive:
         path = self._folder / f"s{number}.jsonl"
         try:
             with path.open("rb") as stream:
-                header: dict[str, Any] = orjson.loads(stream.readline())
-            facts = {key: header[key] for key in ("name", "at", "spaces", "rooms", "turns", "threads")}
+                header = _Header.model_validate_json(stream.readline())
+            facts = header.model_dump(exclude={"schemas"})
             return Snapshot(id=f"s{number}", **facts, bytes=path.stat().st_size)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValidationError):
             return None

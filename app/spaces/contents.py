@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, insert, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from app.spaces.database import Database
 from app.spaces.history import History
@@ -83,11 +84,25 @@ class Holdings:
         """What `Rows` are rows of, by part."""
         return {"spaces": HEAD} | {part.name: part.schema for part in self.parts}
 
-    def fit(self, rows: Rows) -> bool:
-        """Whether these are rows of the tables as they are now."""
-        return rows.keys() == {table.name for table in self.tables} and all(
-            len(row) == len(_columns(table)) for table in self.tables for row in rows[table.name]
-        )
+    def problem(self, rows: Rows) -> str | None:
+        """Why these cannot be rows of the tables as they are now, in one line; None where they can."""
+        if rows.keys() != {table.name for table in self.tables}:
+            return "it does not hold the tables of this version"
+        for table in self.tables:
+            columns = _columns(table)
+            if not isinstance(rows[table.name], list):
+                return f"{table.name}: not a list of rows"
+            for number, row in enumerate(rows[table.name], 1):
+                if not isinstance(row, list) or len(row) != len(columns):
+                    return f"{table.name}: row {number} does not have {len(columns)} values"
+                for column, value in zip(columns, row, strict=True):
+                    if not _fits(column, value):
+                        return f"{table.name}: row {number} has a wrong value for {column.name}"
+        return None
+
+
+class NotRestorable(Exception):
+    """Rows that contradict each other, or the tables: nothing was changed. The text says why in one line."""
 
 
 class Contents:
@@ -110,11 +125,14 @@ class Contents:
         return await self._database.read(lambda connection: _take(connection, tables), steady=True)
 
     async def put(self, rows: Rows) -> None:
-        """Puts all of it back, in place of what is there."""
+        """Puts all of it back, in place of what is there; all or nothing. Raises `NotRestorable`, `StoreFailure`."""
         tables = self.holdings.tables
 
         def work(connection: Connection) -> None:
-            _put(connection, tables, rows)
+            try:
+                _put(connection, tables, rows)
+            except (IntegrityError, DataError) as error:
+                raise NotRestorable(str(error.orig).partition("\n")[0]) from error
 
         self._eras.end()
         await self._store.change(work)
@@ -214,6 +232,27 @@ def _as_declared(connection: Connection, seeds: Sequence[SpaceSeed], sealed: Seq
 def _columns(table: Table) -> list[Column[Any]]:
     """Those of a table that a snapshot has: turns and messages are numbered anew."""
     return [column for column in table.c if column is not turns.c.id and column is not messages.c.id]
+
+
+_LARGEST = 2**63 - 1
+"""What a BIGINT, of either store, can hold."""
+
+
+def _fits(column: Column[Any], value: object) -> bool:
+    """Whether a column can hold a value that came from JSON."""
+    if value is None:
+        return bool(column.nullable)
+    kind = column.type.python_type
+    if (parse := column.info.get("parse")) is not None:
+        try:
+            parse(value)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return False
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+    return isinstance(value, kind)
 
 
 def _take(connection: Connection, tables: Sequence[Table]) -> Rows:

@@ -7,6 +7,8 @@ engine over aiosqlite, which crosses threads once per driver call, a transaction
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +52,7 @@ class SqliteFile:
             "synchronous": synchronous,
             "foreign_keys": "ON",
             "journal_size_limit": str(_WAL_LIMIT),
+            "temp_store": "MEMORY",  # the data folder may be the only place that can be written to
         }
         self._thread: ThreadPoolExecutor | None = None
         self._engine: Engine | None = None
@@ -124,6 +127,10 @@ class SqliteFile:
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
+                # It holds keys, and SQLite gives its other files the mode of this one. What cannot be made or is
+                # there already is for SQLite to judge.
+                with contextlib.suppress(OSError):
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             # Opened and closed by the one thread, but a closing interpreter may collect it elsewhere.
             engine = create_engine(
                 self._url, poolclass=NullPool, hide_parameters=True, connect_args={"check_same_thread": False}

@@ -6,8 +6,9 @@ The same Core statements serve SQLite and PostgreSQL. A change here needs a revi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -31,8 +32,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.spaces.lore import unseal
+
 HEAD = "0003"
 """The newest revision in migrations/versions; a database at it is opened without loading Alembic."""
+
+JSON_TEXT: Final = {"parse": orjson.loads}
+"""`info` of a column whose texts are JSON: `parse` raises for a text that the program could not read back."""
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
@@ -78,7 +84,7 @@ lore = Table(
     "lore",
     metadata,
     Column("space_uid", Text, ForeignKey(spaces.c.uid), primary_key=True),
-    Column("content", Text, nullable=False),
+    Column("content", Text, nullable=False, info={"parse": unseal}),
 )
 
 # Which spaces have a memory; what it is stands in their lore.
@@ -172,12 +178,12 @@ sessions = Table(
     Column("place", Text),
     Column("partner", Text),
     Column("goal", Text),
-    Column("state", Text),
+    Column("state", Text, info=JSON_TEXT),
     Column("completed_at", Float),
     Column("deleted", Boolean, nullable=False),
     Column("voice", Text),
     Column("show_text", Boolean),
-    Column("analytics", Text),
+    Column("analytics", Text, info=JSON_TEXT),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
 )

@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from app.agent.graphs import GraphShelf
 from app.agent.savers import open_saver
-from app.agent.threads import RoomThread, Threads, thread_id
+from app.agent.threads import BadThread, RoomThread, Threads, thread_id
 from app.emulation.determinism import Ids
 from tests.spaces.conftest import empty_database
 
@@ -110,7 +110,7 @@ async def test_what_was_taken_is_put_back_and_goes_on_from_there(shelf: GraphShe
     assert len(taken) == 2
     await say(shelf, "declared", "s", "r1", "넷")
     await say(shelf, "declared", "s", "r2", "다섯")
-    await threads.put(taken)
+    await threads.put(threads.read(taken))
     assert await heard(shelf, "declared", "s", "r1") == ["하나", "둘"]
     assert await heard(shelf, "declared", "s", "r2") == []
     assert await heard(shelf, "own", "s", "r1") == ["셋 😀"]
@@ -122,5 +122,19 @@ async def test_threads_of_a_graph_that_is_not_loaded_are_passed_over(shelf: Grap
     threads = Threads(shelf)
     await say(shelf, "declared", "s", "r1", "하나")
     taken = await threads.take()
-    await threads.put([["gone", *taken[0][1:]], *taken])
+    await threads.put(threads.read([["gone", *taken[0][1:]], *taken]))
+    assert await heard(shelf, "declared", "s", "r1") == ["하나"]
+
+
+@pytest.mark.parametrize("spoilt", ["AAAA", "not base64!", "", "wA=="])
+async def test_a_thread_that_no_saver_wrote_is_found_before_anything_changes(shelf: GraphShelf, spoilt: str) -> None:
+    threads = Threads(shelf)
+    await say(shelf, "declared", "s", "r1", "하나")
+    whole = await threads.take()
+    for place in (3, 5):
+        taken = [[*whole[0][:place], spoilt, *whole[0][place + 1 :]]]
+        with pytest.raises(BadThread, match="cannot be read"):
+            threads.read(taken)
+    with pytest.raises(BadThread, match="cannot be read"):
+        threads.read([whole[0][:-1]])
     assert await heard(shelf, "declared", "s", "r1") == ["하나"]

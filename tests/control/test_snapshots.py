@@ -77,6 +77,40 @@ def test_a_damaged_snapshot_changes_nothing(control: Control, shared: LiveServer
     assert control.get("/spaces/test")["credit"] == 3
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        (b'"strict":{}', b'"strict":{"test":"maybe"}', 404),
+        (b'"threads":[]', b'"threads":[["",{}]]', 404),
+        (b'"api_keys","rows":[[', b'"api_keys","rows":[["k","nowhere",true],[', 409),
+        (b'"api_keys","rows":[[', b'"api_keys","rows":[["k","test","maybe"],[', 404),
+        (b'"api_keys","rows":[[', b'"api_keys","rows":[["k","test",true],["k","test",true],[', 409),
+    ],
+)
+def test_a_tampered_snapshot_is_refused_whole(
+    control: Control, shared: LiveServer, old: bytes, new: bytes, status: int
+) -> None:
+    made = control.post("/snapshots", status=201)
+    control.ask("PUT", "/spaces/test/credit", {"credit": 3})
+    file = shared.settings.data / "snapshots" / f"{made['id']}.jsonl"
+    whole = file.read_bytes()
+    assert old in whole
+    file.write_bytes(whole.replace(old, new, 1))
+    message = control.refused(status, "POST", f"/snapshots/{made['id']}/restore")
+    assert message.startswith(f"id: snapshot {made['id']} cannot be re")
+    assert control.get("/spaces/test")["credit"] == 3
+    file.write_bytes(whole)
+    assert control.post(f"/snapshots/{made['id']}/restore")["id"] == made["id"]
+    assert control.get("/spaces/test")["credit"] == 1000
+
+
+def test_a_snapshot_whose_first_line_is_not_ours_is_not_listed(control: Control, shared: LiveServer) -> None:
+    made = control.post("/snapshots", status=201)
+    file = shared.settings.data / "snapshots" / f"{made['id']}.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"name":""', b'"name":{}', 1))
+    assert control.get("/snapshots")["snapshots"] == []
+
+
 async def test_a_turn_under_way_at_a_restore_is_not_kept(control: Control, shared: LiveServer) -> None:
     control.post("/snapshots", {"name": "empty"}, 201)
     control.post("/replies", {"when": {"msg": "천천히"}, "reply": "예", "pace": {"first": 3600}}, 201)

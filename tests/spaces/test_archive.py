@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,14 @@ TAKEN = Taken(
 def header(schemas: dict[str, str] = HOLDINGS.schemas) -> bytes:
     told = {"schemas": schemas, "name": "", "at": 1, "spaces": 0, "rooms": 0, "turns": 0, "threads": 0}
     return json.dumps(told).encode() + b"\n"
+
+
+def file_of(rows: Mapping[str, object] = ROWS, **last: object) -> bytes:
+    """A snapshot's file with these rows and this last line."""
+    lines = [{"table": table, "rows": members} for table, members in rows.items()]
+    return header() + b"".join(
+        json.dumps(line).encode() + b"\n" for line in (*lines, {"threads": [], "strict": {}} | last)
+    )
 
 
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
@@ -88,6 +97,15 @@ def test_there_is_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    "changed",
+    [{"name": 1}, {"at": "noon"}, {"at": float("nan")}, {"spaces": -1.5}, {"turns": None}, {"schemas": [1]}],
+)
+def test_a_file_with_an_odd_first_line_is_not_listed(tmp_path: Path, changed: dict[str, object]) -> None:
+    (tmp_path / "s1.jsonl").write_bytes(json.dumps(json.loads(header()) | changed).encode() + b"\n")
+    assert Archive(tmp_path, HOLDINGS).all() == []
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "cannot be read"),
@@ -99,6 +117,17 @@ def test_there_is_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (header(), "cannot be read"),
         (header() + b'{"threads":[],"strict":{}}\n', "cannot be read"),
         (header() + b'{"table":"spaces","rows":[[1]]}\n{"threads":[],"strict":{}}\n', "cannot be read"),
+        (file_of(strict={"a": "maybe"}), "cannot be read"),
+        (file_of(threads=[["", 1]]), "cannot be read"),
+        (file_of(threads={}), "cannot be read"),
+        (file_of(ROWS | {"rooms": {"a": 1}}), "cannot be read: rooms: not a list of rows"),
+        (file_of(ROWS | {"rooms": [["a", "r", 1], "abc"]}), "cannot be read: rooms: row 2 does not have 3 values"),
+        (file_of(ROWS | {"rooms": [["a", "r", "1"]]}), "cannot be read: rooms: row 1 has a wrong value for saved"),
+        (file_of(ROWS | {"rooms": [["a", "r", True]]}), "wrong value for saved"),
+        (file_of(ROWS | {"rooms": [["a", "r", 2**63]]}), "wrong value for saved"),
+        (file_of(ROWS | {"rooms": [["a", None, 1]]}), "wrong value for room_uid"),
+        (file_of(ROWS | {"lore": [["a", "not JSON"]]}), "wrong value for content"),
+        (file_of(ROWS | {"lore": [["a", '{"greetings":[{"no":"greeting"}]}']]}), "wrong value for content"),
     ],
 )
 def test_a_file_that_is_none_of_ours_is_told_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -235,6 +236,22 @@ async def test_a_folder_without_write_permission_is_named(file_exists: bool, ope
         await database.open()
     assert str(open_folder) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+async def test_the_files_hold_keys_and_are_for_their_owner_only(tmp_path: Path) -> None:
+    database = Database(folder=tmp_path)
+    await database.open()
+    try:
+        await database.write(lambda connection: connection.execute(text("UPDATE spaces SET credit = 0")))
+        modes = modes_in(tmp_path)
+    finally:
+        await database.close()
+    assert set(modes.values()) == {0o600}
+    assert f"{FILE}-wal" in modes
 
 
 async def test_a_missing_folder_is_made(tmp_path: Path) -> None:
