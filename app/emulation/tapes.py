@@ -27,6 +27,19 @@ VERSION = 1
 SUFFIX = ".jsonl"
 HAR_SUFFIX = ".har"
 
+SOUNDS = {
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".flac": "audio/flac",
+    ".webm": "audio/webm",
+}
+"""The sound files that are kept beside a tape: how their names end, and their media types."""
+
 LARGEST_FILE = 256 * 1024 * 1024
 """Bytes of a tape or HAR file that is read at all."""
 
@@ -271,8 +284,19 @@ class _Reading:
         if place.is_absolute() or ".." in place.parts or "\0" in name or "\\" in name:
             raise self._wrong("file: expected a path inside the tape's folder")
         url = self._text(line, "url")
-        if self._folder is not None and (self._folder / place).is_file():
-            self._files[url] = self._folder / place
+        if not is_sound_url(url) or place.suffix.lower() not in SOUNDS:
+            raise self._wrong(f"file and url: expected a sound ({', '.join(SOUNDS)})")
+        if self._folder is None:
+            return
+        try:
+            real = (self._folder / place).resolve()
+            inside = real.is_relative_to(self._folder.resolve()) and real.suffix.lower() in SOUNDS
+        except (OSError, RuntimeError) as error:
+            raise self._wrong(f"file: cannot be read: {error}") from None
+        if not inside:
+            raise self._wrong("file: leads out of the tape's folder, or not to a sound")
+        if real.is_file():
+            self._files[url] = real
 
     def _end(self, line: dict[str, Any]) -> None:
         code = self._whole(line, "close", 1000, 4999)
@@ -303,6 +327,17 @@ class _Reading:
 
     def _wrong(self, what: str) -> TapeError:
         return TapeError(f"{self._file}:{self._number}: {what}")
+
+
+def is_sound_url(text: str) -> bool:
+    """Whether a text is the http or https URL of a sound file."""
+    if not text.startswith(("http://", "https://")) or not text.isascii() or any(letter.isspace() for letter in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.path.lower().endswith(tuple(SOUNDS)) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _kind(value: object) -> str:

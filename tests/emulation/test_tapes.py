@@ -17,6 +17,7 @@ from app.emulation.tapes import (
     TapeError,
     TapeFrame,
     file_line,
+    header_line,
     parse_tape,
     read_tape,
     read_tapes,
@@ -136,6 +137,9 @@ def test_bytes_of_any_kind_are_a_tape_or_an_error_that_says_where(data: bytes) -
         ('{"close":1000,"at":1,"by":"me"}', "2: by: expected client, server or recorder"),
         ('{"file":"../x","at":1,"url":"u"}', "2: file: expected a path inside the tape's folder"),
         ('{"file":"/x","at":1,"url":"u"}', "2: file: expected a path inside the tape's folder"),
+        ('{"file":"t.voices/a.html","at":1,"url":"https://h/a.mp3"}', "2: file and url: expected a sound (.mp3, .wav"),
+        ('{"file":"t.voices/a.mp3","at":1,"url":"https://h/_emulator/docs"}', "2: file and url: expected a sound"),
+        ('{"file":"t.voices/a.mp3","at":1,"url":"javascript:a.mp3"}', "2: file and url: expected a sound"),
         ('{"file":"a\\\\..\\\\x","at":1,"url":"u"}', "2: file: expected a path inside the tape's folder"),
     ],
 )
@@ -212,7 +216,34 @@ def test_files_beside_a_tape_are_found_if_they_are_there(tmp_path: Path) -> None
         file_line(1, "t.voices/b.mp3", "https://h/b.mp3"),
     ]
     (tmp_path / "t.jsonl").write_bytes(written(*lines))
-    assert read_tape(tmp_path / "t.jsonl").files == {"https://h/a.mp3": tmp_path / "t.voices" / "a.mp3"}
+    found = (tmp_path / "t.voices" / "a.mp3").resolve()
+    assert read_tape(tmp_path / "t.jsonl").files == {"https://h/a.mp3": found}
+
+
+@pytest.mark.parametrize("linked", ["a.mp3", "t.voices"])
+def test_a_link_that_leads_out_of_the_tapes_folder_is_refused(tmp_path: Path, linked: str) -> None:
+    """Somebody sends a tape with a link to a file of the machine that serves it."""
+    folder, elsewhere = tmp_path / "tapes", tmp_path / "elsewhere"
+    (folder / "t.voices").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "a.mp3").write_bytes(b"not yours")
+    if linked == "t.voices":
+        (folder / "t.voices").rmdir()
+        (folder / "t.voices").symlink_to(elsewhere)
+    else:
+        (folder / "t.voices" / "a.mp3").symlink_to(elsewhere / "a.mp3")
+    lines = [header_line(url="ws://h"), file_line(1, "t.voices/a.mp3", "https://h/a.mp3")]
+    (folder / "t.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(TapeError, match=r"t\.jsonl:2: file: leads out of the tape's folder"):
+        read_tape(folder / "t.jsonl")
+
+
+def test_a_link_to_something_else_inside_the_folder_is_no_sound(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<script>")
+    (tmp_path / "a.mp3").symlink_to(tmp_path / "page.html")
+    (tmp_path / "t.jsonl").write_text(f"{header_line(url='ws://h')}\n{file_line(1, 'a.mp3', 'https://h/a.mp3')}\n")
+    with pytest.raises(TapeError, match="leads out of the tape's folder"):
+        read_tape(tmp_path / "t.jsonl")
 
 
 def test_what_is_no_tape_at_all_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

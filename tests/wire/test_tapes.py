@@ -125,6 +125,7 @@ async def test_a_replayed_session_equals_the_recorded_one(recorded: LiveServer, 
         assert part is not None
         assert (part.status_code, part.content) == (206, sounds[0][5:10])
         assert part.headers["access-control-allow-origin"] == "*"
+        assert (part.headers["content-type"], part.headers["x-content-type-options"]) == ("audio/mpeg", "nosniff")
     assert gone.status_code in (403, 404)
 
 

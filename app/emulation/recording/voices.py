@@ -20,10 +20,9 @@ import httpcore
 
 from app.emulation.recording.upstream import Upstream
 from app.emulation.recording.writer import OpenTape
+from app.emulation.tapes import SOUNDS, is_sound_url
 
 log = logging.getLogger("app.recording")
-
-SOUNDS = (".mp3", ".wav", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".flac", ".webm")
 
 LARGEST = 16 * 1024 * 1024
 PATIENCE = 30.0
@@ -135,7 +134,7 @@ def sound_urls(text: str) -> list[str]:
         message = json.loads(text)
     except (ValueError, RecursionError):
         return []
-    return [value for value in _texts(message) if _is_sound(value)]
+    return [value for value in _texts(message) if is_sound_url(value)]
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -148,16 +147,6 @@ def _texts(value: object) -> Iterator[str]:
             waiting.extend(reversed(item.values()))
         elif isinstance(item, list):
             waiting.extend(reversed(item))
-
-
-def _is_sound(text: str) -> bool:
-    if not text.startswith(("http://", "https://")) or not text.isascii() or any(letter.isspace() for letter in text):
-        return False
-    try:
-        parts = urlsplit(text)
-        return bool(parts.hostname) and parts.path.lower().endswith(SOUNDS) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _name(url: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
+
+from app.emulation.tapes import SOUNDS
 
 _RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -20,8 +21,9 @@ async def serve_file(scope: MutableMapping[str, Any], send: Send, path: Path | N
     if path is None or content is None:
         await _answer(send, 404, [])
         return
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    headers = [(b"content-type", kind.encode()), (b"accept-ranges", b"bytes")]
+    kind = SOUNDS.get(path.suffix.lower(), "application/octet-stream")
+    # A tape is somebody else's file, and this may be the origin of the control plane: never anything but sound.
+    headers = [(b"content-type", kind.encode()), (b"accept-ranges", b"bytes"), (b"x-content-type-options", b"nosniff")]
     asked = next((value for name, value in scope["headers"] if name == b"range"), None)
     status, part = 200, content
     if asked is not None and (found := _RANGE.fullmatch(asked)) and found[0] != b"bytes=-":
