@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from app.emulation.determinism import Clock
@@ -17,6 +15,9 @@ from app.emulation.determinism import Clock
 ALGORITHM = "HS256"
 FILE = "malangee.key"
 """The file in the data folder with the key that signs tokens."""
+
+SHORTEST_KEY = 32
+"""Characters."""
 
 
 class Tokens:
@@ -60,20 +61,6 @@ class Tokens:
         except (ValueError, IndexError, RecursionError):
             return {}
         return claims if isinstance(claims, dict) else {}
-
-
-def kept_key(folder: Path, make: Callable[[], str]) -> str:
-    """The key in the data folder, made there when it is missing. Blocks."""
-    path = folder / FILE
-    try:
-        key = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        key = ""
-    if len(key) < 32:
-        key = make()
-        path.touch(mode=0o600)
-        path.write_text(key, encoding="ascii")
-    return key
 
 
 class Passwords:

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.params import Depends
 from starlette.types import ASGIApp
 
+from app.emulation.key_file import kept_key
 from app.engine import Engine, Opened, Stage
 from app.malangee.dialects import DIALECTS
 from app.malangee.gateway import WIRE, Gateway, Open
@@ -131,14 +132,20 @@ class MalangeeWire:
 
     async def _key(self) -> str:
         """The key that signs tokens: the setting's, the seeded world's, or the one in the data folder."""
-        from app.malangee.tokens import kept_key
+        from app.malangee.tokens import FILE, SHORTEST_KEY
 
         ids = self._stage.world.ids.branch(self.name, "key")
         if self._settings.secret is not None:
             return self._settings.secret.get_secret_value()
         if self._stage.world.seed is not None:
             return ids.hexadecimal(64)
-        return await asyncio.to_thread(kept_key, self._data, lambda: ids.hexadecimal(64))
+        key = await asyncio.to_thread(
+            kept_key,
+            self._data / FILE,
+            lambda: ids.hexadecimal(64).encode(),
+            fits=lambda key: len(key) >= SHORTEST_KEY and key.isascii(),
+        )
+        return key.decode("ascii")
 
     def _make_transcriber(self) -> Transcriber | None:
         """Who transcribes; None: the script."""

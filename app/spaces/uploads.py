@@ -33,6 +33,7 @@ from typing import Any
 import orjson
 
 from app.emulation.determinism import Clock, Ids
+from app.emulation.key_file import kept_key
 from app.spaces.s3 import (
     FORGED,
     NO_IMAGE,
@@ -61,10 +62,6 @@ _PIECE = 256 * 1024
 _SLICE = 3 * 256 * 1024
 """Bytes turned into base64 in one go; a multiple of 3."""
 _STALE_SECONDS = 3_600
-
-
-class UnusableSecret(Exception):
-    """The key file of the uploads exists but holds no key of this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ class Uploads:
         self._changing = threading.Lock()  # an image's size is counted as it takes its place
 
     async def open(self) -> None:
-        """Makes folders and key where there are none. Raises `OSError` or `UnusableSecret`."""
+        """Makes folders and key where there are none. Raises `OSError` or `KeyFileError`."""
         self._secret = await asyncio.to_thread(self._load)
 
     async def close(self) -> None:
@@ -270,12 +267,12 @@ class Uploads:
         for folder in (self._images, self._parts):
             folder.mkdir(parents=True, exist_ok=True)
         self._count()
-        if not self._key_file.exists():
-            _write_once(self._key_file, self._ids.base62(40).encode())
-        secret = self._key_file.read_bytes().decode("ascii", "replace")
-        if not _SECRET.fullmatch(secret):
-            raise UnusableSecret(f"{self._key_file} holds no signing key; delete it and a new one is made")
-        return secret
+        key = kept_key(
+            self._key_file,
+            lambda: self._ids.base62(40).encode(),
+            fits=lambda key: _SECRET.fullmatch(key.decode("ascii", "replace")) is not None,
+        )
+        return key.decode("ascii")
 
     def _commit(self, part: _Part, path: Path, size: int) -> None:
         with self._changing:
@@ -422,19 +419,3 @@ def _encode(image: Image) -> str:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         yield from entries
-
-
-def _write_once(file: Path, content: bytes) -> None:
-    """Readable by the owner only, and whole or not at all; of two processes that try, the first wins."""
-    descriptor, part = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        try:
-            os.link(part, file)
-        except FileExistsError:
-            return
-        except OSError:  # no hard links on this file system
-            Path(part).replace(file)
-    finally:
-        Path(part).unlink(missing_ok=True)

@@ -22,7 +22,6 @@ import contextlib
 import os
 import re
 import stat
-import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.emulation.determinism import Clock
+from app.emulation.key_file import kept_key
 
 if TYPE_CHECKING:
     from app.voice.signing import Signer
@@ -82,7 +82,7 @@ class VoiceLibrary:
         self._changing = threading.Lock()  # a voice may be put again while the sweep looks at the one before
 
     async def open(self) -> None:
-        """Makes folder and key where there are none. Raises `OSError` or `UnusableKey`."""
+        """Makes folder and key where there are none. Raises `OSError` or `KeyFileError`."""
         self._signer = await asyncio.to_thread(self._load_signer)
 
     async def close(self) -> None:
@@ -149,15 +149,10 @@ class VoiceLibrary:
         return self._folder / _token(room_uid) / f"{_token(name)}.{expires}.mp3"
 
     def _load_signer(self) -> Signer:
-        from app.voice.signing import Signer, make_key
+        from app.voice.signing import Signer, is_key, make_key
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self._key is not None:
-            return Signer(self._key)
-        file = self._folder / _KEY_FILE
-        if not file.exists():
-            _write_once(file, make_key())
-        return Signer(file.read_bytes())
+        return Signer(self._key or kept_key(self._folder / _KEY_FILE, make_key, fits=is_key))
 
     def _store(self, room_uid: str, name: str, audio: bytes, expires: int) -> int:
         with self._changing:
@@ -235,21 +230,3 @@ def _resource(room_uid: str, name: str) -> str:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         yield from entries
-
-
-def _write_once(file: Path, content: bytes) -> None:
-    """Readable by the owner only, and whole or not at all; of two processes that try, the first wins."""
-    target, part = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".part", dir=file.parent)  # mode 0600
-    try:
-        with os.fdopen(target, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(target)
-        try:
-            os.link(part, file)
-        except FileExistsError:
-            return
-        except OSError:  # no hard links on this file system
-            Path(part).replace(file)
-    finally:
-        Path(part).unlink(missing_ok=True)

@@ -41,6 +41,15 @@ def seeded_key(randomness: Callable[[int], bytes]) -> bytes:
     return RSA.generate(2048, randfunc=randomness).export_key("PEM", pkcs=8)
 
 
+def is_key(pem: bytes) -> bool:
+    """Whether a PEM is a key to sign with."""
+    try:
+        Signer(pem)
+    except UnusableKey:
+        return False
+    return True
+
+
 class Signer:
     """Signs and checks `(resource, expires)` with one key."""
 

@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.emulation.determinism import Ids, VirtualClock
+from app.emulation.key_file import KeyFileError
 from app.spaces.s3 import Accepted, S3Error, sign
-from app.spaces.uploads import BUCKET, UnusableSecret, Uploads, _key, sniff
+from app.spaces.uploads import BUCKET, Uploads, _key, sniff
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 100
 JPEG = b"\xff\xd8\xff\xe0" + b"j" * 300
@@ -141,7 +142,7 @@ async def test_the_secret_key_is_made_once_for_its_owner_only(tmp_path: Path) ->
 
 async def test_a_key_file_that_is_no_key_is_refused_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / ".signing-key").write_text("")
-    with pytest.raises(UnusableSecret, match="delete it"):
+    with pytest.raises(KeyFileError, match="delete it"):
         await make(tmp_path).open()
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.emulation.determinism import VirtualClock
-from app.voice.failures import UnusableKey
+from app.emulation.key_file import KeyFileError
 from app.voice.library import Denied, Found, Missing, VoiceLibrary
 
 ROOM, NAME, LIFE = "51VPKp3F0yPX", "PlzfrQZfQp6QLQoJtvgvNd1WwcVi", 3_600.0
@@ -184,7 +184,7 @@ async def test_those_that_start_at_once_share_one_key(tmp_path: Path, clock: Vir
 @pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 async def test_a_damaged_key_is_said_not_replaced(tmp_path: Path, clock: VirtualClock, content: bytes) -> None:
     (tmp_path / ".signing-key.pem").write_bytes(content)
-    with pytest.raises(UnusableKey):
+    with pytest.raises(KeyFileError, match=re.escape(str(tmp_path / ".signing-key.pem"))):
         await VoiceLibrary(tmp_path, clock=clock).open()
     assert (tmp_path / ".signing-key.pem").read_bytes() == content
 
