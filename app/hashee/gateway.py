@@ -17,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.emulation.determinism import Ids
-from app.emulation.lines import PING, PONGS
+from app.emulation.keepalive import pongs
+from app.emulation.lines import PING
 from app.hashee.access import Credential, HumanCredential, agent_credential
 from app.hashee.frames import (
     MODE_SWITCHED,
@@ -290,9 +291,9 @@ class Gateway:
                     await self._look(socket, now, wall)
 
     async def _look(self, socket: Socket, now: float, wall: float) -> None:
-        pongs = _pongs(socket)
-        if pongs != socket.pongs:
-            socket.pongs, socket.heard_at, socket.unanswered = pongs, now, 0
+        answered = pongs(socket.websocket.scope) or 0
+        if answered != socket.pongs:
+            socket.pongs, socket.heard_at, socket.unanswered = answered, now, 0
         if not socket.principal:
             if now - socket.opened_at >= AUTH_LIMIT and not socket.authenticating:
                 socket.send(AuthError("auth_timeout", "No auth within 5 seconds", "error.auth.timeout"))
@@ -312,7 +313,7 @@ class Gateway:
         elif now - socket.pinged_at >= PING_EACH:
             socket.pinged_at = now
             socket.unanswered += 1
-            if PONGS in socket.websocket.scope.get("extensions", {}):
+            if pongs(socket.websocket.scope) is not None:
                 self._start(socket.line.asgi_send({"type": PING}))
 
     def _start(self, work: Awaitable[object]) -> None:
@@ -328,11 +329,6 @@ async def _quietly(work: Awaitable[object]) -> None:
         log.debug("a connection was gone: %s", error)
     except Refused as refused:
         log.warning("not told: %s", refused)
-
-
-def _pongs(socket: Socket) -> int:
-    """How many control pongs have come."""
-    return int(socket.websocket.scope.get("extensions", {}).get(PONGS, {}).get("count", 0))
 
 
 def _auth_error(refused: Refused) -> AuthError:

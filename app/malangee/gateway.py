@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from app.emulation.determinism import Ids
+from app.emulation.determinism import Ids, RealClock
+from app.emulation.keepalive import keep_alive
 from app.emulation.lines import Line
 from app.malangee.dialects import GUIDE, Dialect, dialect_of
 from app.malangee.frames import UNHEARD, Bare, ErrorFrame, Frame, frame_type
@@ -68,6 +69,7 @@ class Gateway:
         self._settings = settings
         self._lines = stage.lines
         self._opened = opened
+        self._machine = RealClock()
         self.dialect = dialect
         self.conversations: dict[str, tuple[Conversation, ChatMind | None]] = {}
 
@@ -125,7 +127,7 @@ class Gateway:
             elif found is None or why:
                 await _deny(line, 403, why)
             else:
-                await self._serve(line, found, query, headers, user, opened.parts)
+                await self._serve(line, scope, found, query, headers, user, opened.parts)
         except OSError as gone:
             log.debug("connection %s went away: %s", line.id, gone)
         finally:
@@ -134,6 +136,7 @@ class Gateway:
     async def _serve(
         self,
         line: Line,
+        scope: Scope,
         found: Route,
         query: Mapping[str, str],
         headers: Headers,
@@ -173,9 +176,15 @@ class Gateway:
         if made is None:
             return
         self.conversations[line.id] = made
+        pings = keep_alive(
+            line, scope, self._machine, interval=settings.ping_interval, answer_within=settings.ping_timeout
+        )
+        pinging = asyncio.create_task(pings, name="malangee-pings")
         try:
             await made[0].run()
         finally:
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
             self.conversations.pop(line.id, None)
             log.info("disconnect %s", line.id, extra=about)
 

@@ -15,8 +15,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from app.emulation.keepalive import pongs
 from app.hashee.fixtures import PASSWORD, uid
-from app.hashee.gateway import _pongs
 from app.hashee.profiles import FIRST
 from app.hashee.wire import HasheeWire
 from tests.contract.judges import judge
@@ -209,7 +209,10 @@ class Town:
     def _all_alive(self) -> bool:
         now = self.server.program.stage.world.clock.monotonic()
         return all(
-            socket.closing or not socket.principal or now - socket.heard_at < 30 or _pongs(socket) > socket.pongs
+            socket.closing
+            or not socket.principal
+            or now - socket.heard_at < 30
+            or (pongs(socket.websocket.scope) or 0) > socket.pongs
             for socket in self.wire.gateway.sockets
         )
 
