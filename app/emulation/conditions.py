@@ -7,15 +7,23 @@ asks composes the value. PURE: no I/O, no clock.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from unicodedata import normalize
+
+import regex
 
 from app.emulation.report import Item, either
 
+log = logging.getLogger("app.fixtures")
+
 LONGEST_SEARCHED = 4_000
-"""Characters of a text that a regular expression sees: its worst case must not hold up the server."""
+"""Characters of a text that a regular expression sees."""
+
+SEARCH_TIMEOUT = 0.02
+"""Seconds that a search may take: the worst case of somebody's pattern must not hold up the server."""
 
 TEXT_KEYS = ("contains", "regex")
 """Keys of a text condition that is no plain text."""
@@ -49,15 +57,30 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Holds for a text in whose first `LONGEST_SEARCHED` characters the pattern is found."""
+    """Holds for a text in whose first `LONGEST_SEARCHED` characters `pattern`, a Python regular expression, is found
+    within `SEARCH_TIMEOUT`. Raises `re.error` and its relatives for one that is not valid.
+    """
 
-    pattern: re.Pattern[str]
+    pattern: str
+    _compiled: regex.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(self.pattern)  # says what is wrong in Python's own words
+            object.__setattr__(self, "_compiled", regex.compile(self.pattern))
 
     def holds(self, value: str | int | None) -> bool:
-        return isinstance(value, str) and self.pattern.search(value[:LONGEST_SEARCHED]) is not None
+        if not isinstance(value, str):
+            return False
+        try:
+            return self._compiled.search(value[:LONGEST_SEARCHED], timeout=SEARCH_TIMEOUT) is not None
+        except TimeoutError:
+            log.warning("%s took more than %g s for a text, so it does not match it", self, SEARCH_TIMEOUT)
+            return False
 
     def __str__(self) -> str:
-        return f"regex {shown(self.pattern.pattern)}"
+        return f"regex {shown(self.pattern)}"
 
 
 Condition = Exact | Contains | Matches
@@ -73,18 +96,12 @@ def text_condition(item: Item) -> Condition:
         return Exact(None)
     if "contains" in fields:
         return Contains(normalize("NFC", fields["contains"].text()))
-    return Matches(_pattern(fields["regex"]))
-
-
-def _pattern(item: Item) -> re.Pattern[str]:
-    text = normalize("NFC", item.text())
+    found = fields["regex"]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        item.refuse("a valid regular expression", f"{item.node.describe()} ({error})")
-        return re.compile("")
+        return Matches(normalize("NFC", found.text()))
+    except (re.error, regex.error, OverflowError, RecursionError) as error:
+        found.refuse("a valid regular expression", f"{found.node.describe()} ({error})")
+        return Exact(None)
 
 
 def shown(value: str | int | None) -> str:

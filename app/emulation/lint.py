@@ -127,7 +127,7 @@ def covers(wide: Mapping[str, Condition], narrow: Mapping[str, Condition]) -> bo
 
 def _follows(name: str, wide: Condition, narrow: Condition | None) -> bool:
     """Whether `wide` certainly holds wherever `narrow` does; None holds everywhere."""
-    everything = isinstance(wide, Matches) and wide.pattern.pattern in _EVERYTHING
+    everything = isinstance(wide, Matches) and wide.pattern in _EVERYTHING
     if narrow is None:
         return everything and name not in OPTIONAL
     if isinstance(narrow, Exact):

@@ -394,7 +394,7 @@ def _likeness(condition: Condition | None, failed: bool, msg: set[str]) -> float
         return 0.5 if condition is None else 1.0
     if not msg or condition is None:
         return 0.0
-    wanted = _pairs(condition.pattern.pattern if isinstance(condition, Matches) else _text(condition))
+    wanted = _pairs(condition.pattern if isinstance(condition, Matches) else _text(condition))
     return 2 * len(wanted & msg) / (len(wanted) + len(msg))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -17,7 +16,7 @@ from app.emulation.replies import MOST_COMPARED, Entry, LiveBook, Mismatch, Repl
 ENTRIES = (
     Entry({"msg": Exact("안녕하세요"), "turn": Exact(2)}, Reply(text="둘", source="replies/a.yaml:2")),
     Entry({"msg": Contains("민트")}, Reply(text="향", source="replies/a.yaml:4")),
-    Entry({"msg": Matches(re.compile("^오류")), "language": Exact("en")}, Reply(text="e", source="replies/a.yaml:6")),
+    Entry({"msg": Matches("^오류"), "language": Exact("en")}, Reply(text="e", source="replies/a.yaml:6")),
     Entry({"filename": Exact(None), "user_id": Exact("u9")}, Reply(text="f", source="replies/b.yaml:2")),
 )
 

@@ -91,7 +91,7 @@ def _written(condition: Condition) -> Json:
     if isinstance(condition, Exact):
         return condition.value
     if isinstance(condition, Matches):
-        return {"regex": condition.pattern.pattern}
+        return {"regex": condition.pattern}
     return {"contains": condition.part}
 
 
