@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
+    from app.control.access import Access
     from app.settings import Settings
 
 DEMO_KEY = "d4a3653a4ba72d6e04a293"
+FROM_HERE = "from this machine; through a proxy only with a token: set CHLDO_CONTROL_TOKEN"
 
 cli = typer.Typer(
     name="chldo-emulator",
@@ -82,6 +84,10 @@ def serve(
     tape_speed: Annotated[
         float | None, typer.Option(help="How fast tapes play: 1 as recorded, 2 twice as fast, 0 at once.")
     ] = None,
+    forwarded_allow_ips: Annotated[
+        str | None,
+        typer.Option(metavar="IPS", help="Proxies whose X-Forwarded headers count, comma separated; none by default."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", envvar="CHLDO_CONFIG")] = None,
     until_eof: Annotated[
         bool, typer.Option("--until-eof", help="End when standard input ends: with whoever started it.")
@@ -107,6 +113,7 @@ def serve(
             log_level=log_level,
             tape=tape,
             tape_speed=tape_speed,
+            forwarded_allow_ips=forwarded_allow_ips,
         )
     except SettingsError as error:
         fail(str(error))
@@ -172,7 +179,7 @@ def run_server(settings: Settings, *, until_eof: bool = False) -> None:
     # uvicorn takes the signals over once it runs, and raises them again when it has ended in order: that is a success.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    banner(listener, settings, app.state.access.made)
+    banner(listener, settings, app.state.access)
     try:
         server.run(sockets=[listener])
     finally:
@@ -191,8 +198,8 @@ def check_folder(folder: Path) -> None:
         fail(f"cannot use the data folder {folder}: permission denied; choose another with --data")
 
 
-def banner(listener: socket.socket, settings: Settings, token: str | None = None) -> None:
-    """Tells where the server is, what to paste, and the control plane's token if one was made."""
+def banner(listener: socket.socket, settings: Settings, access: Access) -> None:
+    """Tells where the server is, what to paste, and who may use the control plane."""
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     at = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
@@ -211,7 +218,8 @@ def banner(listener: socket.socket, settings: Settings, token: str | None = None
         f"  new room    http://{at}/v3/room/uid/",
         f"  health      http://{at}/_emulator/health",
         *((f"  endpoints   http://{at}/_emulator/docs, of all wires",) if endpoints else ()),
-        *((f"  control     http://{at}/_emulator/ with the token {token}",) if token else ()),
+        *((f"  control     http://{at}/_emulator/ with the token {access.made}",) if access.made else ()),
+        *((f"  control     http://{at}/_emulator/ {FROM_HERE}",) if endpoints and access.token is None else ()),
         *(pasted if settings.fixtures is None and settings.tape is None else ()),
         *(
             ()

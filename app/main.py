@@ -33,6 +33,7 @@ from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock, aside
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
+from app.forwarding import TrustedProxies
 from app.hashee.wire import HasheeWire
 from app.malangee.wire import MalangeeWire
 from app.settings import Settings, SettingsError, shipped
@@ -337,9 +338,10 @@ class Application(FastAPI):
     middleware.
     """
 
-    def __init__(self, calls: Calls, **options: Any) -> None:
+    def __init__(self, calls: Calls, proxies: TrustedProxies, **options: Any) -> None:
         super().__init__(**options)
         self._calls = calls
+        self._proxies = proxies
         self.sockets: dict[str, ASGIApp] = {}
         self.late: list[Callable[[], Sequence[BaseRoute]]] = []
         """HTTP endpoints that are loaded after the port is open, or with the first call before that. Routes are tried
@@ -356,6 +358,8 @@ class Application(FastAPI):
             stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            self._proxies.apply(scope)
         taped = self.tapes is not None and self.tapes.takes(scope)
         if scope["type"] == "http":
             if self.late and not scope["path"].startswith(f"{CONTROL}/health"):
@@ -446,6 +450,7 @@ def create_app(
         raise SettingsError(f"revision: must be one of {', '.join(known)} (got {settings.revision!r})")
     app = Application(
         Calls(stage.journal, except_under=CONTROL),
+        TrustedProxies.of(settings.forwarded_allow_ips),
         title="chldo emulator",
         version=program.version,
         lifespan=program.lifespan,

@@ -296,6 +296,7 @@ def server_of(app: Any, settings: Settings) -> uvicorn.Server:
         log_config=None,
         access_log=settings.log_level == "debug",
         server_header=False,
+        proxy_headers=False,  # the application itself judges them, with the host and the path in front
         timeout_graceful_shutdown=2,
     )
     sys.setswitchinterval(SWITCH)

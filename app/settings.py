@@ -21,6 +21,8 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
+from app.forwarding import TrustedProxies
+
 PREFIX = "CHLDO_"
 
 
@@ -199,6 +201,10 @@ class Settings(BaseSettings):
         "*",
         description="Origins that browsers may call the HTTP endpoints from, comma separated; named ones with cookies.",
     )
+    forwarded_allow_ips: str = Field(
+        "",
+        description="Proxies whose forwarding headers are believed: addresses and networks, comma separated, or *.",
+    )
     watch: bool = Field(True, description="Read the fixtures again when their files change.")
     seed: int | None = Field(None, description="Makes ids, pauses and the dice of faults come out the same every time.")
     start_at: datetime | None = Field(
@@ -218,6 +224,12 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     malangee: MalangeeSettings = MalangeeSettings()
     hashee: HasheeSettings = HasheeSettings()
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _names_proxies(cls, value: str) -> str:
+        TrustedProxies.of(value)
+        return value
 
     @field_validator("start_at")
     @classmethod

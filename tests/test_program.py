@@ -251,7 +251,13 @@ def test_the_banner_line_can_be_pasted(tmp_path: Path) -> None:
     )
     try:
         assert process.stdout is not None
-        line = next(line for line in process.stdout if "paste this" in line)
+        banner = []
+        for line in process.stdout:
+            banner.append(line)
+            if "paste this" in line:
+                break
+        (control,) = (line for line in banner if line.startswith("  control  "))
+        assert "through a proxy only with a token: set CHLDO_CONTROL_TOKEN" in control
         words = shlex.split(line.split("paste this")[1])
         said = subprocess.run(
             program(*words[words.index("chat") :]),

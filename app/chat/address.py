@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import ProxyHandler, build_opener
+
+from app.addresses import is_loopback
 
 ROOM_TIMEOUT: Final = 5.0
 """Seconds the server has for a new room_uid, before the client makes one up."""
@@ -68,7 +68,7 @@ class Address:
             query=query,
             http=f"{'https' if scheme == 'wss' else 'http'}://{info}{prefix}",
             revision=asked or (_FLAT if version == "v1" else ""),
-            local=_is_loopback(host),
+            local=is_loopback(host),
         )
 
     @property
@@ -94,12 +94,6 @@ class Address:
 def _revised(query: str, revision: str) -> str:
     others = [part for part in query.split("&") if part and part.partition("=")[0] != "revision"]
     return "&".join((*others, urlencode({"revision": revision})))
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def fresh_room(address: Address) -> str | None:

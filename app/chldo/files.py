@@ -24,6 +24,7 @@ from app.chldo.gateway import STARTING
 from app.chldo.memory import UNREADABLE
 from app.chldo.requests import KEY_UNKNOWN, KEY_UNUSABLE
 from app.emulation.determinism import Ids
+from app.forwarding import base_url, path_in_front
 from app.spaces.failures import StoreFailure
 from app.spaces.models import ApiKey, Space
 from app.spaces.s3 import Accepted, S3Error, too_large
@@ -127,7 +128,7 @@ def file_routes(
         space, key = found
         if not key.usable:
             return _says(KEY_UNUSABLE)
-        base = url_base or f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}"
+        base = url_base or base_url(request.scope)
         return JSONResponse(
             {"presigned_url": shelf.presign(base, space.uid, question["room_uid"], question["filename"])}
         )
@@ -157,7 +158,7 @@ def file_routes(
             log.exception("an upload cannot be stored")
             outcome = _BROKEN
         if isinstance(outcome, Accepted):
-            where = f"{request.url.path.rstrip('/')}/{outcome.key}"
+            where = f"{path_in_front(request.scope)}{request.url.path.rstrip('/')}/{outcome.key}"
             return Response(status_code=204, headers={"ETag": f'"{outcome.etag}"', "Location": where})
         return _xml(outcome, ids.hexadecimal(16).upper(), close=not body.ended)
 

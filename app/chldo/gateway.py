@@ -26,6 +26,7 @@ from app.chldo.steps import Caller
 from app.emulation.determinism import Ids
 from app.emulation.exchanges import Exchange
 from app.emulation.lines import Line
+from app.forwarding import base_url
 
 if TYPE_CHECKING:
     from app.chldo.actions import Actions
@@ -128,7 +129,7 @@ class Gateway:
 
     async def _serve(self, connection: Connection) -> None:
         line = connection.line
-        connection.url_base = self._settings.url_base or _address(connection.websocket)
+        connection.url_base = self._settings.url_base or base_url(connection.websocket.scope)
         self.connections.add(connection)
         self._rooms[line.room] += 1
         about = {"connection_id": line.id, "room_uid": line.room, "revision": connection.revision.id}
@@ -257,9 +258,3 @@ class Gateway:
             _, left = await asyncio.wait(turns, timeout=PATIENCE)
             if left:
                 log.error("%d turns do not end", len(left), extra={"connection_id": connection.id})
-
-
-def _address(websocket: WebSocket) -> str:
-    """Where the client reaches this server, as an http(s) base without a slash at its end."""
-    scheme = "https" if websocket.url.scheme in ("wss", "https") else "http"
-    return f"{scheme}://{websocket.headers.get('host') or websocket.url.netloc}"

@@ -1,9 +1,14 @@
 """Who may use the control plane.
 
-With a token: whoever shows it. Without one the server listens on this machine only, and whoever is on this machine may;
-but a page in its browser is not: it could reach a server on loopback, under its own origin or, by rebinding a name of
-its own to 127.0.0.1, under none that looks foreign. So both the address asked for and the page that asks must be of
-this machine, or allowed by the settings. Nor are the requests its own that the emulator sends for others.
+With a token: everyone who shows it. Without one the server listens on this machine only, and programs on this machine
+may use it. That is not enough by itself:
+
+- A page in its browser could reach a server on loopback, under its own origin or, by rebinding a name of its own to
+  127.0.0.1, under none that looks foreign. So both the address asked for and the page that asks must be of this
+  machine, or allowed by the settings.
+- A reverse proxy on this machine asks for clients of anywhere, and its own address, not theirs, is the peer's. So what
+  came through a proxy, as far as a request shows it, needs the token, whether the proxy is trusted or not.
+- The emulator itself sends requests on behalf of others (webhooks). They are recognised by their User-Agent.
 """
 
 from __future__ import annotations
@@ -11,16 +16,17 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 
+from app.addresses import is_loopback
 from app.control.refusals import Refused
 from app.emulation.determinism import Ids
 from app.emulation.outgoing import is_ours
+from app.forwarding import forwarding_header
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -64,6 +70,12 @@ class Access:
                     headers={"www-authenticate": "Bearer"},
                 )
             return
+        if (proxy := _sign_of_a_proxy(request)) is not None:
+            raise Refused(
+                403,
+                f"{proxy}: a request that came through a proxy is not one of this machine; "
+                "set a token (control.token, CHLDO_CONTROL_TOKEN) and send it",
+            )
         host = _name(request.headers.get("host", ""))
         if not is_loopback(host) and host not in self.hosts:
             raise Refused(403, f"host: {host or 'none'} is no name of this machine; set a token to be asked under it")
@@ -78,14 +90,13 @@ class Access:
             raise Refused(403, f"origin: pages of {origin} may not ask; name it in the setting cors, or set a token")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    if host.lower() in ("localhost", "localhost.") or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _sign_of_a_proxy(request: Request) -> str | None:
+    """What shows that a request came through a proxy; None if nothing does. HTTP/1.0 is what older versions of nginx
+    speak to the servers behind them by default, and they add no header by themselves.
+    """
+    if request.scope.get("http_version") == "1.0":
+        return "HTTP/1.0"
+    return forwarding_header(request.headers.raw)
 
 
 def _name(netloc: str) -> str:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.control.access import Access, is_loopback
+from app.addresses import is_loopback
+from app.control.access import Access
 from app.main import create_app
 from app.settings import ControlSettings, Settings, load_settings
 from tests.control.conftest import Control, plain_fixtures

@@ -23,6 +23,7 @@ from app.emulation.replay.library import Opened, Reel, TapeLibrary, path_of, que
 from app.emulation.replay.matching import Asked, Conversation, Thread, asked
 from app.emulation.replay.renewal import Cutter, Known, Line, values_of
 from app.emulation.tapes import ABNORMAL, NO_STATUS, Refused, dumped
+from app.forwarding import base_url
 
 log = logging.getLogger("app.replay")
 
@@ -97,7 +98,7 @@ class TapeServer:
         elif reel.tape.refused is not None:
             await _refuse(send, reel.tape.refused)
         else:
-            known_here = Known(dict(query), here=self._url_base or _address(scope))
+            known_here = Known(dict(query), here=self._url_base or base_url(scope))
             offered = scope.get("subprotocols") or ()
             subprotocol = reel.tape.subprotocol if reel.tape.subprotocol in offered else None
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
@@ -264,10 +265,3 @@ async def _refuse(send: Send, refused: Refused) -> None:
         headers.append((b"content-type", refused.content_type.encode("latin-1", "replace")))
     await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
-
-
-def _address(scope: Scope) -> str:
-    """Where the client reaches this server, as an http(s) base without a slash at its end."""
-    scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    return f"{scheme}://{host}"

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
+from app.forwarding import path_in_front
 from app.hashee import accounts
 from app.hashee.access import Credential
 from app.hashee.accounts import Begun
@@ -85,7 +86,7 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
             COOKIE,
             what.refresh_token,
             max_age=int(accounts.REFRESH_LIFE),
-            path="/auth",
+            path=f"{path_in_front(request.scope)}/auth",
             httponly=True,
             samesite="strict",
             # Browsers and HTTP clients do not send a Secure cookie over plain http to other hosts than localhost.
@@ -149,10 +150,10 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
         return begun(post, request, await post.ledger.do(lambda tx: accounts.renew(tx, token)))
 
     @router.post("/auth/logout", response_model=Answer, summary="Ends the session")
-    async def logout(post: Post = doors.Post, who: Credential = doors.Caller) -> Response:
+    async def logout(request: Request, post: Post = doors.Post, who: Credential = doors.Caller) -> Response:
         await post.ledger.do(lambda tx: accounts.log_out(tx, who))
         answer = data({})
-        answer.delete_cookie(COOKIE, path="/auth")
+        answer.delete_cookie(COOKIE, path=f"{path_in_front(request.scope)}/auth")
         return answer
 
     @router.post("/auth/reset-password", response_model=Answer, summary="Another password, by a code (scene login)")

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response
 
+from app.forwarding import base_url
 from app.hashee import files
 from app.hashee.access import Credential, same
 from app.hashee.refusals import Refused
@@ -50,7 +51,7 @@ def file_routes(doors: Doors) -> APIRouter:
             raise Refused("PAYLOAD_TOO_LARGE", f"At most {LARGEST} bytes")
         about = ask.model_dump(include={"filename", "content_type", "size"})
         made = await post.ledger.do(lambda tx: files.announce(tx, who, agent_id, ask.conversation_id, about))
-        base = f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}"
+        base = base_url(request.scope)
         owner = "/files" if agent_id is None else f"/agents/{agent_id}/files"
         return data({**made, "upload_url": f"{base}{owner}/{made['upload_id']}/upload"})
 
