@@ -1,5 +1,5 @@
-"""Where webhooks may lead. An address is looked up once, judged, and that very address is connected to: so a name
-that resolves to something else a moment later (DNS rebinding) gains nothing. Redirects are never followed.
+"""Where webhooks may lead. A name is looked up once, all its addresses are judged, and only these are connected to: so
+a name that resolves to something else a moment later (DNS rebinding) gains nothing. Redirects are never followed.
 
 Imports httpcore, when first used.
 """
@@ -7,26 +7,30 @@ Imports httpcore, when first used.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from app.addresses import is_loopback, literal_address, why_not_connect
 from app.emulation.outgoing import user_agent
 
 if TYPE_CHECKING:
     import httpcore
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 LOOKUP = 5.0
 """Seconds to find a host's addresses."""
 
-LONGEST_URL = 2_000
+CONNECT = 2.0
+"""Seconds after which the next address of a host is tried."""
 
+MOST_ADDRESSES = 8
+"""Addresses of a host that are tried."""
+
+LONGEST_URL = 2_000
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer that are read."""
@@ -51,9 +55,9 @@ def check_url(url: str, *, private: bool) -> str:
         return "https://HOST/PATH is expected"
     if parts.username or parts.password:
         return "no user name and password in it"
-    address = _literal(host)
+    address = literal_address(host)
     if address is not None:
-        return refusal(address, secure=parts.scheme == "https", private=private)
+        return why_not_connect(address, secure=parts.scheme == "https", private=private)
     if parts.scheme == "http" and not (private and _local_name(host)):
         return "plain http is for loopback and private hosts only"
     return ""
@@ -61,36 +65,7 @@ def check_url(url: str, *, private: bool) -> str:
 
 def _local_name(host: str) -> bool:
     """Whether a name may be one of a private host: the lookup decides later."""
-    return host == "localhost" or "." not in host or host.endswith((".localhost", ".local", ".internal", ".test"))
-
-
-def _literal(host: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def refusal(address: Address, *, secure: bool, private: bool) -> str:
-    """Why an address may not be connected to; "" if it may. `secure`: by https; `private`: those are allowed."""
-    inner = _inside(address)
-    if inner is not None:
-        return refusal(inner, secure=secure, private=private)
-    if address.is_unspecified or address.is_multicast or address.is_link_local or address.is_reserved:
-        return f"{address} is no address for webhooks"
-    if address.is_loopback or not address.is_global:
-        return "" if private else f"{address} is in a private network"
-    return "" if secure else "plain http is for loopback and private hosts only"
-
-
-def _inside(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address wraps."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped or address.sixtofour:
-            return address.ipv4_mapped or address.sixtofour
-        if address in ipaddress.ip_network("64:ff9b::/96"):
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
+    return is_loopback(host) or "." not in host or host.endswith((".local", ".internal", ".test"))
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -100,8 +75,8 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-async def allowed(host: str, port: int, *, secure: bool, private: bool, look: Resolve = resolve) -> str:
-    """The address to connect to. Raises `TargetRefused` if any that the host has is not allowed."""
+async def allowed(host: str, port: int, *, secure: bool, private: bool, look: Resolve = resolve) -> list[str]:
+    """The addresses to connect to, in the order to try them. Raises `TargetRefused` if one of them may not be."""
     try:
         async with asyncio.timeout(LOOKUP):
             addresses = await look(host, port)
@@ -110,10 +85,11 @@ async def allowed(host: str, port: int, *, secure: bool, private: bool, look: Re
     if not addresses:
         raise TargetRefused(f"{host} has no address")
     for text in addresses:
-        why = refusal(ipaddress.ip_address(text.partition("%")[0]), secure=secure, private=private)
+        address = literal_address(text)
+        why = f"{text} is no address" if address is None else why_not_connect(address, secure=secure, private=private)
         if why:
             raise TargetRefused(why)
-    return addresses[0]
+    return addresses[:MOST_ADDRESSES]
 
 
 class Outbound:
@@ -166,13 +142,15 @@ class Outbound:
             known = self._pools[scheme] = httpcore.AsyncConnectionPool(
                 max_connections=MOST_CONNECTIONS,
                 max_keepalive_connections=0,  # an address is judged for each try
-                network_backend=_guarded(judge),
+                network_backend=_guarded(judge, self._timeout),
             )
         return known
 
 
-def _guarded(judge: Callable[[str, int], Awaitable[str]]) -> httpcore.AsyncNetworkBackend:
-    """A network that connects to judged addresses only; TLS still asks for the host by its name."""
+def _guarded(judge: Callable[[str, int], Awaitable[list[str]]], patience: float) -> httpcore.AsyncNetworkBackend:
+    """A network that connects to judged addresses only, one after the other until one takes the connection; TLS still
+    asks for the host by its name. `patience`: seconds for all of it.
+    """
     import httpcore
 
     class Guarded(httpcore.AsyncNetworkBackend):
@@ -188,10 +166,16 @@ def _guarded(judge: Callable[[str, int], Awaitable[str]]) -> httpcore.AsyncNetwo
             socket_options: Iterable[Any] | None = None,
         ) -> httpcore.AsyncNetworkStream:
             try:
-                address = await judge(host, port)
+                *others, last = await judge(host, port)
             except TargetRefused as refused:
                 raise httpcore.ConnectError(str(refused)) from refused
-            return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            within = min(CONNECT, patience / (len(others) + 1), timeout or CONNECT)
+            for address in others:
+                try:
+                    return await self._inner.connect_tcp(address, port, within, local_address, socket_options)
+                except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                    continue
+            return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
 
         async def sleep(self, seconds: float) -> None:
             await self._inner.sleep(seconds)

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from app.addresses import why_not_connect
 from app.hashee import webhooks
 from app.hashee.deliveries import CLAIM
 from app.hashee.post import POLLERS
-from app.hashee.targets import Outbound, TargetRefused, allowed, check_url, refusal
+from app.hashee.targets import Outbound, TargetRefused, allowed, check_url
 from app.hashee.webhooks import PAUSES, pause_after
 from tests.hashee.people import PAYLOAD, Person, Town, write_cast
 from tests.live import PATIENCE, Json, LiveServer
@@ -397,6 +398,11 @@ async def test_redirects_are_not_followed(town: Town) -> None:
         ("https://[64:ff9b::a00:1]/", False, False),
         ("https://0.0.0.0/", True, False),
         ("http://localhost:9/x", True, True),
+        ("http://localhost.:9/x", True, True),
+        ("http://[::1]:9/x", True, True),
+        ("https://[::1]:9/x", True, True),
+        ("https://[::1]:9/x", False, False),
+        ("http://[::ffff:127.0.0.1]:9/x", True, True),
         ("http://agent:9/x", True, True),
         ("ftp://example.com/", True, False),
         ("https://user:secret@example.com/", True, False),
@@ -410,7 +416,7 @@ def test_a_webhook_url_is_judged(url: str, private: bool, ok: bool) -> None:
 
 def test_addresses_that_are_never_used() -> None:
     for text in ("224.0.0.1", "255.255.255.255", "fe80::1", "::", "ff02::1", "0.0.0.0", "169.254.1.1"):
-        assert refusal(ipaddress.ip_address(text), secure=True, private=True), text
+        assert why_not_connect(ipaddress.ip_address(text), secure=True, private=True), text
 
 
 async def test_every_address_of_a_host_is_judged() -> None:
@@ -419,6 +425,29 @@ async def test_every_address_of_a_host_is_judged() -> None:
 
     with pytest.raises(TargetRefused):
         await allowed("example.com", 443, secure=True, private=False, look=look)
+
+
+async def test_a_webhook_on_localhost_is_reached_where_that_is_an_ipv6_address() -> None:
+    async def look(host: str, port: int) -> list[str]:
+        return ["::1", "127.0.0.1"]
+
+    assert await allowed("localhost", 80, secure=False, private=True, look=look) == ["::1", "127.0.0.1"]
+    with pytest.raises(TargetRefused, match="private network"):
+        await allowed("localhost", 443, secure=True, private=False, look=look)
+
+
+async def test_every_address_of_a_host_is_tried() -> None:
+    """`localhost` on a machine where it is `::1` first, and the receiver listens on 127.0.0.1 only."""
+
+    async def look(host: str, port: int) -> list[str]:
+        return ["::1", "127.0.0.9", "127.0.0.1"]
+
+    outbound = Outbound(private=True, timeout=PATIENCE, look=look)
+    async with hook() as listener:
+        assert await outbound.post(f"http://localhost:{listener.port}/hook", {}, b"{}") == 200
+    with pytest.raises(OSError, match=r"connect|failed"):
+        await outbound.post(f"http://localhost:{listener.port}/hook", {}, b"{}")
+    await outbound.close()
 
 
 async def test_a_name_that_is_rebound_leads_to_the_judged_address_or_nowhere() -> None:
