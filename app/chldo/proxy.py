@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -25,6 +25,7 @@ from app.chldo.completion_shapes import Stamp, model_body, model_names
 from app.chldo.completions import BadRequest, CompletionAsk, error_body, parse_completion
 from app.chldo.renders import NO_CREDIT
 from app.emulation.determinism import Clock, Ids
+from app.unserved import UnservedRoute, routes_of
 
 if TYPE_CHECKING:
     from app.agent.models import ChatModels
@@ -48,6 +49,10 @@ MOST_HOPS = 4
 """Emulators that may ask one another in a row; one that is its own upstream would ask itself forever."""
 
 PROVIDER = "x-coredot-provider"
+
+ROOT = "/v1/"
+LONGEST_PATH = 256
+"""Characters of a path that an error repeats."""
 
 
 class Loaded(Protocol):
@@ -227,6 +232,38 @@ class _Proxy:
         except ClientDisconnect:
             return Response(status_code=400)
         return bytes(body)
+
+
+def unserved(proxy: APIRouter, others: Sequence[APIRouter] = ()) -> APIRouter:
+    """The route behind those of the proxy and of the others: what stands below `/v1/` and is not served, in OpenAI's
+    form.
+    """
+    routes = routes_of([proxy, *others])
+    served = [
+        f"{method} {route.path.replace(':path', '')}"
+        for route in routes_of([proxy])
+        if route.include_in_schema
+        for method in sorted(route.methods or ())
+    ]
+
+    def known(path: str) -> bool:
+        return any(route.path_regex.match(path) for route in routes)
+
+    def owned(path: str) -> bool:
+        if not path.startswith(ROOT) or path == ROOT:
+            return False  # the socket of the wire
+        # Where there is a path with a slash more or less, Starlette leads the client to it.
+        other = path[:-1] if path.endswith("/") else f"{path}/"
+        return known(path) or not known(other)
+
+    def refuse(request: Request, methods: Sequence[str]) -> Response:
+        asked = f"{request.method} {request.url.path[:LONGEST_PATH]}"
+        if methods:
+            message = f"{asked}: this path takes {', '.join(methods)}."
+            return _refuse(405, message, code="method_not_supported")
+        return _refuse(404, f"Unknown request URL: {asked}. Served are {', '.join(served)}.", code="unknown_url")
+
+    return APIRouter(routes=[UnservedRoute(routes, owned, refuse)])
 
 
 def _onward(request: Request, hops: int) -> Mapping[str, str]:

@@ -52,17 +52,18 @@ class ChldoWire:
         from app.chldo.files import file_routes
         from app.chldo.info import info_routes
         from app.chldo.memory import memory_routes
-        from app.chldo.proxy import proxy_routes
+        from app.chldo.proxy import proxy_routes, unserved
 
         clock, ids = self._stage.world.clock, self._stage.world.ids.branch(self.name, "http")
         store = self._part(lambda engine: engine.store)
         uploads = self._part(lambda engine: engine.uploads)
-        return (
+        proxy = proxy_routes(self._opened, clock, ids, timeout=self._settings.turn_timeout)
+        others = (
             info_routes(ids, self._part(lambda engine: engine.library)),
             file_routes(ids, uploads, store, url_base=self._settings.url_base),
             memory_routes(store),
-            proxy_routes(self._opened, clock, ids, timeout=self._settings.turn_timeout),
         )
+        return (*others, proxy, unserved(proxy, others))
 
     async def open(self, engine: Engine) -> None:
         from app.chldo.actions import Actions

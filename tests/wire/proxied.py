@@ -19,7 +19,7 @@ from openai.types.chat import ChatCompletionChunk
 from starlette.middleware.cors import CORSMiddleware
 
 from app.agent.models import ChatModels, Upstream
-from app.chldo.proxy import NO_KEY, proxy_routes
+from app.chldo.proxy import NO_KEY, proxy_routes, unserved
 from app.emulation.determinism import Ids, RealClock
 from app.emulation.fixtures import load_fixtures
 from app.serving import listen
@@ -87,7 +87,8 @@ async def serving(
 
     app = FastAPI()
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
-    app.include_router(proxy_routes(opened, clock, Ids(), **options))
+    routes = proxy_routes(opened, clock, Ids(), **options)
+    app.router.routes += [*routes.routes, *unserved(routes).routes]
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

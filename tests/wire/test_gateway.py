@@ -286,6 +286,46 @@ async def test_a_new_room_is_twelve_characters_and_readable_from_any_page(server
     assert len(rooms) == 3
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "allow"),
+    [
+        ("POST", "/v1/embeddings", 404, "unknown_url", None),
+        ("GET", "/v1/files/file-1/content?x=1", 404, "unknown_url", None),
+        ("DELETE", "/v1/nothing/", 404, "unknown_url", None),
+        ("POST", "/v1//audio/speech", 404, "unknown_url", None),
+        ("POST", "/v1/" + "x" * 5000, 404, "unknown_url", None),
+        ("GET", "/v1/chat/completions", 405, "method_not_supported", "POST"),
+        ("PUT", "/v1/models", 405, "method_not_supported", "GET"),
+        ("DELETE", "/v1/models/gpt-4o", 405, "method_not_supported", "GET"),
+        ("POST", "/v1/room/uid/", 405, "method_not_supported", "GET"),
+    ],
+)
+async def test_what_is_not_served_below_v1_is_told_in_openais_form(
+    server: LiveServer, method: str, path: str, status: int, code: str, allow: str | None
+) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.request(method, server.http + path, headers={"Origin": "http://app.test"})
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    error = answer.json()["error"]
+    assert (list(error), error["type"]) == (["message", "type", "param", "code"], "invalid_request_error")
+    assert error["code"] == code
+    told = ("POST /v1/chat/completions", "GET /v1/models/{model}") if status == 404 else (method, "this path takes")
+    assert all(part in error["message"] for part in told)
+    assert len(error["message"]) < 1000
+
+
+async def test_other_wires_keep_their_paths_and_words_for_what_they_do_not_serve(server: LiveServer) -> None:
+    async with httpx.AsyncClient() as client:
+        for path in ("/api/v1/nothing", "/v2/nothing", "/v1nothing", "/"):
+            answer = await client.get(server.http + path)
+            assert "error" not in answer.json()
+        listed = await client.get(f"{server.http}/api/v1/scenarios")
+        led = await client.get(f"{server.http}/v1/room/uid")
+    assert listed.status_code == 200
+    assert (led.status_code, led.headers["location"].endswith("/v1/room/uid/")) == (307, True)
+
+
 async def closed(peer: Peer) -> int | None:
     """The close code that the server sends."""
     async with asyncio.timeout(PATIENCE):

@@ -110,6 +110,13 @@ async def test_the_models_of_the_pages_are_listed(proxied: Proxied) -> None:
     assert missing.value.code == "model_not_found"
 
 
+async def test_the_sdk_says_what_is_served_where_it_asks_for_something_else(proxied: Proxied) -> None:
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await proxied.client().embeddings.create(model="text-embedding-3-small", input="안녕")
+    assert (unknown.value.code, unknown.value.type) == ("unknown_url", "invalid_request_error")
+    assert "POST /v1/chat/completions" in unknown.value.message
+
+
 @pytest.mark.parametrize("key", [None, "", "0" * 22, UNUSABLE, "\x00", "키"])
 async def test_a_key_that_opens_nothing_gets_the_documented_answer(key: str | None, proxied: Proxied) -> None:
     headers = {} if key is None else {b"authorization": f"Bearer {key}".strip().encode()}
