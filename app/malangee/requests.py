@@ -184,7 +184,7 @@ def parse(text: str, dialect: Dialect) -> Request:
 
 
 def _audio(body: Mapping[str, Any]) -> Audio | Malformed:
-    told, rate = body.get("audio"), body.get("sample_rate", RATE)
+    told = body.get("audio")
     if not isinstance(told, str):
         return BAD_BASE64
     try:
@@ -192,7 +192,16 @@ def _audio(body: Mapping[str, Any]) -> Audio | Malformed:
     except (ValueError, binascii.Error):
         return BAD_BASE64
     odd = len(pcm) % 2 == 1
-    return Audio(pcm[:-1] if odd else pcm, odd, rate if isinstance(rate, int) and not isinstance(rate, bool) else 0)
+    return Audio(pcm[:-1] if odd else pcm, odd, _rate(body.get("sample_rate")))
+
+
+def _rate(told: object) -> int:
+    """Samples a second; JSON has one kind of number, so 24000.0 is 24000. 0: no rate."""
+    if told is None:
+        return RATE
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 < told < 1_000_000 or told != int(told):
+        return 0
+    return int(told)
 
 
 def _typed(body: Mapping[str, Any]) -> Typed | Malformed:

@@ -40,6 +40,11 @@ def append(pcm: bytes, **more: Any) -> dict[str, Any]:
         (append(b"\x00\x01\x02"), "invalid_audio"),
         (append(b"\x00\x01", sample_rate=16_000), "invalid_audio"),
         (append(b"\x00\x01", sample_rate="x"), "invalid_audio"),
+        (append(b"\x00\x01", sample_rate="24000"), "invalid_audio"),
+        (append(b"\x00\x01", sample_rate=True), "invalid_audio"),
+        (append(b"\x00\x01", sample_rate=24_000.5), "invalid_audio"),
+        (append(b"\x00\x01", sample_rate=float("inf")), "invalid_audio"),
+        (append(b"\x00\x01", sample_rate=float("nan")), "invalid_audio"),
         ({"type": "text"}, "invalid_text"),
         ({"type": "text", "text": "  "}, "invalid_text"),
         ({"type": "text", "text": "x" * 5_000}, "invalid_text"),
@@ -60,7 +65,14 @@ async def test_the_guide_answers_with_an_error_and_goes_on(quick: LiveServer, fr
         assert caller.types == ["ready", "error", "disconnected"]
 
 
-@pytest.mark.parametrize("frame", [{"type": "unknown"}, {"type": ""}, {"type": "x" * 10_000}, append(b"")])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *({"type": "unknown"}, {"type": ""}, {"type": "x" * 10_000}, append(b"")),
+        *(append(b"\x00\x01", sample_rate=rate) for rate in (24_000, 24_000.0, None)),
+        '{"type": "input_audio_buffer.append", "audio": "AAA=", "sample_rate": 2.4e4}',
+    ],
+)
 async def test_what_means_nothing_is_not_answered(quick: LiveServer, frame: Any) -> None:
     async with call(quick, f"{GUEST}/nothing") as caller:
         await caller.send(frame)
