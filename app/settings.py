@@ -141,8 +141,10 @@ class MalangeeSettings(Group):
     secret: SecretStr | None = Field(None, description="Key that signs tokens (HS256); unset: one in the data folder.")
     token_life: float = Field(14_400.0, gt=0, description="Seconds a token lasts.")
     guest_life: float = Field(1_800.0, gt=0, description="Seconds an idle guest session lasts; after it: close 4004.")
-    pace: Literal["realtime", "burst"] | float = Field(
-        "realtime", description="How fast `audio.delta` comes: `realtime`, `burst`, or a factor (2 is twice as fast)."
+    pace: Literal["dialect", "realtime", "burst"] | float = Field(
+        "dialect",
+        description="How fast `audio.delta` comes: `realtime`, `burst` or a factor (2 is twice as fast); `dialect`: "
+        "burst on the backend's chat, else real time.",
     )
     threshold: float = Field(0.7, ge=0, le=1, description="How likely speech has to be to count as such.")
     prefix: float = Field(0.3, ge=0, le=5, description="Seconds before the speech that belong to it.")
@@ -165,7 +167,7 @@ class MalangeeSettings(Group):
     @classmethod
     def _moves(cls, value: str | float) -> str | float:
         if isinstance(value, float) and not 0.1 <= value <= 1000:
-            raise ValueError("must be realtime, burst or a factor from 0.1 to 1000")
+            raise ValueError("must be dialect, realtime, burst or a factor from 0.1 to 1000")
         return value
 
 

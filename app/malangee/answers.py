@@ -14,17 +14,14 @@ from app.agent.faults import struck
 from app.agent.graphs import GraphShelf
 from app.agent.models import OPEN_MODEL, ChatModels
 from app.agent.runner import AgentToken, conversation, run_graph
-from app.agent.sentences import Closed, SentenceSplitter
 from app.emulation.exchanges import Exchange
 from app.emulation.faults.kinds import Place
 from app.emulation.replies import ReplyAsk
 from app.malangee.script import FIELDS
+from app.malangee.sentences import closed, splitter
 
 LANGUAGE = "en"
 """What is practised."""
-
-SHORTEST = 8
-"""Characters of a sentence that is spoken alone."""
 
 _READ = (
     "Read what a language learner says about a conversation they want to practise. Give the place, the partner and "
@@ -84,18 +81,16 @@ class Answers:
             }
         }
         graph = self._graphs.get(self._graph)
-        splitter = SentenceSplitter(SHORTEST)
+        cutter = splitter()
         running = run_graph(graph, conversation(prompt, past, text or ""), config, events=False)
         running = struck(running, exchange.strike(Place.TURN), exchange.strand.clock)
         async with aclosing(running), aclosing(within(self._timeout, running)) as happenings:
             async for happening in happenings:
-                pieces = splitter.feed(happening.text) if isinstance(happening, AgentToken) else splitter.close()
-                for piece in pieces:
-                    if isinstance(piece, Closed) and piece.text.strip():
-                        yield piece.text.strip()
-        for piece in splitter.close():
-            if isinstance(piece, Closed) and piece.text.strip():
-                yield piece.text.strip()
+                pieces = cutter.feed(happening.text) if isinstance(happening, AgentToken) else cutter.close()
+                for sentence in closed(pieces):
+                    yield sentence
+        for sentence in closed(cutter.close()):
+            yield sentence
 
     async def extract(self, text: str) -> Mapping[str, str | None] | None:
         """Place, partner and goal as a real model reads them; None where the script does. Raises what it raises."""

@@ -41,6 +41,8 @@ class Scenario:
     builder: Builder
     values: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(FIELDS))
     asked: list[str] = field(default_factory=list)
+    unanswered: bool = False
+    """Whether the last question waits for an answer."""
     attempts: int = 0
 
     @property
@@ -57,19 +59,26 @@ class Scenario:
         """What the AI says first, if the fixture has it speak first; it asks for the place."""
         if not self.builder.greeting:
             return None
-        self.asked.append(FIELDS[0])
+        self._ask(FIELDS[0])
         return self.builder.greeting
 
     def question(self) -> str:
-        """The next question: for what is missing and was not asked for yet, else for what is missing."""
-        missing = self.missing or list(FIELDS)
-        name = next((one for one in missing if one not in self.asked), missing[0])
+        """The question that waits for an answer; else the next: for what is missing and was not asked for yet, else for
+        what is missing.
+        """
+        if not self.unanswered:
+            missing = self.missing or list(FIELDS)
+            self._ask(next((one for one in missing if one not in self.asked), missing[0]))
+        return self.builder.questions[self.asked[-1]]
+
+    def _ask(self, name: str) -> None:
         self.asked.append(name)
-        return self.builder.questions[name]
+        self.unanswered = True
 
     def hear(self, text: str, extracted: Mapping[str, str | None] | None = None) -> None:
         """Takes over what the user has said; `extracted`: what a model made of it, in place of the keywords."""
         self.attempts += 1
+        self.unanswered = False
         found = extract(text, self.builder) if extracted is None else extracted
         for name in FIELDS:
             if self.values[name] is None:

@@ -1,7 +1,7 @@
 """One connection under way: the user is heard, what they say is answered aloud, and either may interrupt.
 
     receive ─ Audio ─> Ear ─ began ──> the AI falls silent, speech.started
-                           └ ended ──> speech.stopped ─> turns ─> transcript ─> Mind.answer ─> Mouth ─> audio.delta
+                           └ ended ──> speech.stopped ─> turns ─> transcript ─> Mind.answer ─> Speaking ─> audio.delta
     receive ─ Typed, Commit, Respond ─────────────────────^
 
 Two tasks: one reads the socket and hears, one takes the turns in their order. What the AI says is a third, which an
@@ -12,29 +12,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import replace
-from typing import Any
 
 from app.emulation.exchanges import Exchange
 from app.emulation.lines import Line
 from app.malangee.dialects import Dialect
 from app.malangee.frames import (
     RATE,
-    UNHEARD,
     AudioDelta,
     AudioDone,
-    Bare,
     Disconnected,
     ErrorFrame,
     Frame,
     Ready,
     SpeechStarted,
     SpeechStopped,
-    TranscriptDone,
     UserTranscript,
 )
-from app.malangee.mouth import Mouth, Saying
+from app.malangee.mouth import AnswerFailed
 from app.malangee.parts import Parts
 from app.malangee.records import Record
 from app.malangee.requests import (
@@ -53,18 +48,20 @@ from app.malangee.requests import (
 )
 from app.malangee.scribe import Scribe
 from app.malangee.script import DEFAULT_VOICE, Script
-from app.malangee.turn import Mind, Turn
+from app.malangee.sentences import spoken
+from app.malangee.speaking import Speaking
+from app.malangee.turn import Mind, Turn, Turns
 from app.voice.endpoint import Ended
 from app.voice.failures import VoiceFailure
 from app.voice.listening import Utterance
 
 log = logging.getLogger("app.malangee")
 
-MOST_TURNS = 16
-"""Turns of the user that may wait to be answered."""
-
 RECONNECT = 0.1
 """Seconds that a change of voice takes in the backend's dialect."""
+
+LAST_WORDS = 2.0
+"""Seconds that what the user said last may take to be transcribed when they leave."""
 
 BROKEN = "Internal server error"
 BUSY = "too many turns are waiting"
@@ -94,19 +91,10 @@ class Conversation:
         self._script = script
         self._voice = voice or DEFAULT_VOICE
         self._ear = parts.ears.open(parts.hearing)
-        self._mouth = Mouth(
-            parts.speaker,
-            language="en",
-            voice=lambda: parts.voices(self._voice),
-            factor=parts.factor,
-            send=self._send,
-        )
-        self._turns: asyncio.Queue[Turn] = asyncio.Queue(MOST_TURNS)
-        self._taking = False
-        self._speaking: asyncio.Task[None] | None = None
-        self._saying = Saying()
-        self._answering: Exchange | None = None
+        self._speaking = Speaking(parts, dialect, line, record, voice=lambda: self._voice, send=self._send)
+        self._turns = Turns()
         self._begins = 0
+        self._opened = self._user_spoke = False
         self._scribe = Scribe(
             parts.transcriber,
             mind.transcripts,
@@ -116,14 +104,9 @@ class Conversation:
         )
         self._taker: asyncio.Task[None] | None = None
         self._unsent: str | None = None
-        self._over = False
+        self._over = self._keeping = False
         self.completed = False
         """Whether there is nothing left to talk about: what the user says from now on is ignored."""
-
-    @property
-    def speaking(self) -> bool:
-        """Whether the AI speaks or thinks."""
-        return self._speaking is not None
 
     @property
     def over(self) -> bool:
@@ -133,28 +116,48 @@ class Conversation:
     @property
     def busy(self) -> int:
         """Turns under way or waiting."""
-        return self._turns.qsize() + self._taking
+        return self._turns.busy
 
     async def run(self) -> None:
         """From the first frame to the last. OSError if the socket goes away."""
         try:
             await self._send(Ready())
-            self._taker = asyncio.create_task(self._take_turns(), name="malangee-turns")
+            opening = self._mind.opening()
+            self._opened = opening is not None
+            self._taker = asyncio.create_task(self._take_turns(opening), name="malangee-turns")
             await self._listen()
         finally:
-            await self._stop("closed")
+            if not self._over:
+                await self._stop("closed")
             await self._scribe.close()
             await self._ear.close()
-            if not self._over:
-                await self._keep()
+            await self._keep()
 
     async def _stop(self, why: str) -> None:
-        """No more turns are taken, and the AI falls silent."""
+        """No more turns are taken, the AI falls silent, and what the user said until now is recorded."""
         if self._taker is not None:
             self._taker.cancel()
-        await self._hush(why)
+        await self._speaking.hush(why)
         if self._taker is not None:
             await asyncio.gather(self._taker, return_exceptions=True)
+        await self._record_rest()
+
+    async def _record_rest(self) -> None:
+        """Records what the user said and nobody has answered: the turns that wait, and the speech under way."""
+        left = self._turns.left()
+        if self._ear.speaking:
+            utterance = self._ear.so_far()
+            seconds = self._ear.heard - utterance.began if self._dialect.silence_counts else utterance.seconds
+            left.append(Turn("speech", utterance=utterance, seconds=seconds))
+        until = asyncio.get_running_loop().time() + LAST_WORDS
+        for turn in left:
+            text = ""
+            try:
+                async with asyncio.timeout_at(until):
+                    text = await self._text_of(turn) or ""
+            except TimeoutError:
+                self._line.note({"what": "not transcribed", "why": "the user has left"})
+            self.record.add("user", text, self._clock.time(), turn.seconds)
 
     async def tell(self, frame: Frame, exchange: Exchange | None) -> None:
         """Sends a frame that the mind has to say."""
@@ -184,7 +187,7 @@ class Conversation:
             case Commit() if self._dialect.purpose == "chat" or self._dialect.assents:
                 await self._commit()
             case Clear():
-                self._ear.forget()
+                await self._ear.forget()
             case Respond() if self._dialect.assents:
                 self._respond()
             case Typed(text) if self._dialect.assents or self._dialect.purpose == "scenario":
@@ -239,9 +242,10 @@ class Conversation:
         return True
 
     async def _keep(self, ended: float | None = None) -> None:
-        if not self.record.kept:
-            self.record.kept = True
+        if not self._keeping:
+            self._keeping = True
             await self._mind.close(self.record, self._clock.time() if ended is None else ended)
+            self.record.kept = True
 
     async def _send(self, frame: Frame, exchange: Exchange | None = None) -> None:
         text = self._dialect.write(frame)
@@ -274,7 +278,7 @@ class Conversation:
                 await self._stopped(*point, "speech")
             else:
                 self._begins += 1
-                cut = [] if self._dialect.half_duplex else await self._hush("barge-in")
+                cut = [] if self._dialect.half_duplex else await self._speaking.hush("barge-in")
                 self._line.note({"what": "speech.started", "audio_start_ms": round(point.at * 1000)})
                 for frame in (SpeechStarted(), *cut):
                     await self._send(frame)
@@ -287,12 +291,13 @@ class Conversation:
         if not by_hand or self._dialect.assents:
             await self._send(SpeechStopped())
         answered = not by_hand or (self._dialect.assents and self._answers)
-        await self._put(Turn(action, utterance=utterance, answered=answered, began=self._begins))
+        seconds = ended.at - ended.began if self._dialect.silence_counts else utterance.seconds
+        await self._put(Turn(action, utterance, seconds=seconds, answered=answered, began=self._begins))
 
     async def _commit(self) -> None:
         if not self._dialect.commit:
             return
-        cut = self._ear.cut()
+        cut = await self._ear.cut()
         if cut is not None:
             await self._stopped(*cut, "input_audio_buffer.commit")
         elif self._dialect.forgiving:
@@ -301,19 +306,24 @@ class Conversation:
             self._line.note({"what": "empty commit"})
 
     def _respond(self) -> None:
-        """One answer at a time: a request for the answer that is on its way anyway asks for nothing new."""
-        if self.speaking or self.busy or self._ear.speaking:
-            waiting = self._answers or self.speaking
-            if waiting:
-                self._line.note({"what": "ignored", "type": "response.create", "why": "an answer is on its way"})
-                return
-        if not self._turns.full():
-            self._turns.put_nowait(Turn("response.create", began=self._begins))
+        """One answer at a time: a request for the answer that is on its way anyway asks for nothing new, and neither
+        does one after the AI has opened the conversation, until the user says something.
+        """
+        why = ""
+        if self._speaking.active or ((self.busy or self._ear.speaking) and self._answers):
+            why = "an answer is on its way"
+        elif self._opened and not self._user_spoke:
+            why = "the AI has opened, and the user has said nothing yet"
+        if why:
+            self._line.note({"what": "ignored", "type": "response.create", "why": why})
+            return
+        self._opened = self._opened or not self._user_spoke
+        self._turns.put(Turn("response.create", began=self._begins))
 
     async def _put(self, turn: Turn) -> None:
-        try:
-            self._turns.put_nowait(turn)
-        except asyncio.QueueFull:
+        if self._turns.put(turn):
+            self._user_spoke = self._user_spoke or turn.said
+        else:
             self._line.note({"what": "turn dropped", "why": BUSY})
             await self._send(ErrorFrame("busy", BUSY))
 
@@ -330,22 +340,17 @@ class Conversation:
             self._line.note({"what": "unknown voice", "voice": update.voice, "speaks": DEFAULT_VOICE})
         self._voice = update.voice
         if self._dialect.greets:
-            await self._hush("session.update")
+            await self._speaking.hush("session.update")
             await self._put(Turn("session.update", began=self._begins))
 
     # -- turns ---------------------------------------------------------------------------------------------------------
 
-    async def _take_turns(self) -> None:
+    async def _take_turns(self, opening: str | None) -> None:
         try:
-            if (opening := self._mind.opening()) is not None:
-                await self._aloud(self._say(None, "greeting", opening))
+            if opening is not None:
+                await self._speaking.say(spoken(opening), self._line.exchange(action="greeting"))
             while True:
-                turn = await self._turns.get()
-                self._taking = True
-                try:
-                    await self._take(turn)
-                finally:
-                    self._taking = False
+                await self._take(await self._turns.next())
         except OSError as gone:
             log.debug("connection %s went away: %s", self._line.id, gone)
         except Exception:
@@ -355,103 +360,38 @@ class Conversation:
     async def _take(self, turn: Turn) -> None:
         if turn.action == "session.update":
             await self._clock.sleep(RECONNECT)
-            await self._aloud(self._say(None, turn.action, self._mind.opening() or self._script.hello))
+            again = self._mind.opening() or self._script.hello
+            await self._speaking.say(spoken(again), self._line.exchange(action=turn.action))
             return
-        text = turn.text
-        if turn.utterance is not None:
-            text = await self._scribe.transcript(turn.utterance)
+        text = await self._text_of(turn)
         exchange = self._line.exchange(action=turn.action, message=text)
+        if text is not None:
+            self.record.add("user", text, self._clock.time(), turn.seconds)
+            self._turns.recorded()
+            if not text.strip() and not self._dialect.blanks:
+                exchange.note("note", {"what": "nothing understood"})
+                return
         if turn.utterance is not None:
-            now = self._clock.time()
-            self.record.add("user", text or "", now, turn.utterance.seconds)
             if self._dialect.late_transcript and turn.answered:
-                self._unsent = text or ""
+                self._unsent = text
             else:
                 await self._send(UserTranscript(text or ""), exchange)
-        elif text is not None:
-            self.record.add("user", text, self._clock.time())
         if text is not None and text.strip() and await self._taken_in(text, exchange):
             return
         if turn.answered and (turn.began == self._begins or self._dialect.half_duplex):
-            await self._aloud(self._say(exchange, turn.action, None, text))
+            await self._speaking.say(self._mind.answer(text, exchange), exchange)
         if self._unsent is not None:  # the answer was cut before its first sound, or there was none
             told, self._unsent = self._unsent, None
             await self._send(UserTranscript(told), exchange)
+
+    async def _text_of(self, turn: Turn) -> str | None:
+        """What the user said in a turn; None where they said nothing."""
+        return turn.text if turn.utterance is None else await self._scribe.transcript(turn.utterance)
 
     async def _taken_in(self, text: str, exchange: Exchange) -> bool:
         """Whether nothing is to be said to it: that was all, or it could not be understood."""
         try:
             return await self._mind.hear(text, exchange)
-        except Exception as error:
-            if isinstance(error, OSError) and self._line.closed is not None:
-                raise
-            await self._fail(error, exchange)
+        except AnswerFailed as failed:
+            await self._speaking.fail(failed.error, exchange)
             return True
-
-    async def _aloud(self, work: Coroutine[Any, Any, None]) -> None:
-        """Lets the AI speak until it has finished or is interrupted."""
-        task = self._speaking = asyncio.create_task(work, name="malangee-speaking")
-        try:
-            await asyncio.wait({task})
-        finally:
-            self._speaking = None
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        if not task.cancelled():
-            task.result()
-
-    async def _say(self, exchange: Exchange | None, action: str, opening: str | None, text: str | None = None) -> None:
-        exchange = exchange or self._line.exchange(action=action)
-        saying = self._saying = Saying()
-        self._answering = exchange
-        at = self._clock.time()
-        try:
-            sentences = _once(opening) if opening is not None else self._mind.answer(text, exchange)
-            await self._mouth.say(sentences, exchange, saying)
-        except Exception as error:
-            if isinstance(error, OSError) and self._line.closed is not None:
-                raise
-            await self._fail(error, exchange)
-        finally:
-            self.record.add("assistant", saying.text, at, saying.seconds)
-        if saying.texts:
-            await self._done(saying, exchange)
-
-    async def _fail(self, error: Exception, exchange: Exchange) -> None:
-        """A graph or a model may raise anything; the client is told."""
-        told = self._parts.answers.tell(error)
-        log.warning("no answer: %s", told, extra={"connection_id": self._line.id})
-        exchange.note("note", {"what": "no answer", "why": told})
-        if Bare in self._dialect.names:
-            await self._send(Bare(UNHEARD), exchange)
-        else:
-            await self._send(ErrorFrame("server_error", told), exchange)
-
-    async def _done(self, saying: Saying, exchange: Exchange) -> None:
-        ends: list[Frame] = [TranscriptDone(saying.text), AudioDone()]
-        if not saying.sent and self._dialect.half_duplex:
-            ends = ends[:1]  # as the backend does where nothing could be spoken
-        for frame in reversed(ends) if self._dialect.audio_first else ends:
-            await self._send(frame, exchange)
-        exchange.note("note", {"what": "spoken", "bytes": saying.sent, "seconds": round(saying.seconds, 3)})
-
-    async def _hush(self, why: str) -> list[Frame]:
-        """The AI falls silent: when this returns, nothing of what it was saying is sent any more. What a dialect has to
-        say of that.
-        """
-        task = self._speaking
-        if task is None or task.done():
-            return []
-        saying, exchange = self._saying, self._answering
-        task.cancel()
-        await asyncio.wait({task})
-        if exchange is not None:
-            dropped = max(0, saying.made - saying.sent)
-            exchange.note("note", {"what": why, "sent_bytes": saying.sent, "dropped_bytes": dropped})
-        told = self._dialect.cut_is_told and saying.sent
-        return [AudioDone(), TranscriptDone(saying.text)] if told else []
-
-
-async def _once(text: str) -> AsyncGenerator[str, None]:
-    yield text

@@ -32,6 +32,8 @@ DIALECTS = (GUIDE, BACKEND)
 """Oldest first: the guide, then the backend that came after it."""
 
 Purpose = Literal["chat", "scenario"]
+Pace = Literal["realtime", "burst"] | float
+"""How fast the AI's sound is sent: as it is spoken, as fast as it goes, or a factor of real time."""
 
 _CHAT: Mapping[type, str] = {
     AudioDelta: "audio.delta",
@@ -65,7 +67,8 @@ class Dialect:
     conversation goes on. `fatal`: what drops the connection (the backend's crashes). `greets`: the AI speaks first,
     fixture or not, and again after a change of voice. `assents`: `commit`, `text` and `response.create` are user turns
     and requests. `half_duplex`: what the user says while the AI speaks waits until it has finished. `told`: audio
-    durations of the AI are in the report.
+    durations of the AI are in the report. `silence_counts`: the user's last until their silence is noticed, not until
+    they fall silent. `blanks`: an empty transcript is sent, and answered. `pace`: of the AI's sound.
     """
 
     name: str
@@ -87,6 +90,14 @@ class Dialect:
     half_duplex: bool = False
     cut_is_told: bool = False
     told: bool = True
+    silence_counts: bool = False
+    blanks: bool = True
+    pace: Pace = "realtime"
+
+    @property
+    def factor(self) -> float | None:
+        """The pace as a factor of real time; None: as fast as it goes."""
+        return 1.0 if self.pace == "realtime" else None if self.pace == "burst" else float(self.pace)
 
     def write(self, frame: Frame) -> str | None:
         """The frame as text; None if this dialect has no such frame."""
@@ -148,6 +159,8 @@ BACKEND_CHAT = Dialect(
     assents=False,
     cut_is_told=True,
     told=False,
+    silence_counts=True,
+    pace="burst",
 )
 BACKEND_SCENARIO = Dialect(
     BACKEND,
@@ -166,6 +179,8 @@ BACKEND_SCENARIO = Dialect(
     assents=False,
     half_duplex=True,
     told=False,
+    silence_counts=True,
+    blanks=False,
 )
 
 _ALL = {(dialect.name, dialect.purpose): dialect for dialect in (GUIDE_CHAT, GUIDE_SCENARIO, BACKEND_CHAT)}
@@ -173,7 +188,13 @@ _ALL[BACKEND, "scenario"] = BACKEND_SCENARIO
 
 
 def dialect_of(
-    name: str, purpose: Purpose, *, ready: bool | None = None, order: str = "dialect", transcript: str = "dialect"
+    name: str,
+    purpose: Purpose,
+    *,
+    ready: bool | None = None,
+    order: str = "dialect",
+    transcript: str = "dialect",
+    pace: Literal["dialect"] | Pace = "dialect",
 ) -> Dialect:
     """A dialect, with the parts that documents disagree on as the settings want them.
 
@@ -188,4 +209,6 @@ def dialect_of(
         found = replace(found, audio_first=order == "audio-first")
     if transcript != "dialect":
         found = replace(found, late_transcript=transcript == "late")
+    if pace != "dialect":
+        found = replace(found, pace=pace)
     return found

@@ -85,6 +85,13 @@ class Gateway:
                 return conversation, mind
         return None
 
+    def talked_in(self, session_id: str) -> bool:
+        """Whether a session is open here: what is said in it now is not in the store yet."""
+        return any(
+            mind is not None and not conversation.record.kept and conversation.record.session_id == session_id
+            for conversation, mind in self.conversations.values()
+        )
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One socket from handshake to close (an ASGI application)."""
         found = route(scope["path"])
@@ -150,6 +157,7 @@ class Gateway:
             ready=settings.ready,
             order=settings.order,
             transcript=settings.transcript,
+            pace=settings.pace,
         )
         if found.wrong:
             line.note({"what": "wrong path", "path": line.path})
@@ -209,8 +217,7 @@ class Gateway:
             return None
         told = {"voice": query.get("voice") or None, "show_text": switch(query.get("show_text", ""))}
         changes = {name: value for name, value in told.items() if value is not None}
-        if changes:
-            await parts.people.change_session(session.uid, changes, at=now)
+        await parts.people.change_session(session.uid, changes, at=now)
         script = parts.script()
         voice = changes.get("voice") or session.voice
         if isinstance(voice, str) and voice not in script.voices:
@@ -242,10 +249,11 @@ class Gateway:
                 updated_at=now,
             )
             return await parts.people.add_session(made)
-        if session.user_id is None and not session.deleted and now - session.updated_at > self._settings.guest_life:
-            await parts.people.change_session(uid, {"deleted": True}, at=now)
-            return NOT_FOUND
         if session.deleted:
+            return NOT_FOUND
+        idle = now - session.updated_at > self._settings.guest_life
+        if session.user_id is None and idle and not self.talked_in(uid):
+            await parts.people.change_session(uid, {"deleted": True}, at=now)
             return NOT_FOUND
         if session.user_id is not None and (user is None or user.id != session.user_id):
             return UNAUTHORIZED
@@ -276,6 +284,7 @@ class Gateway:
         mind = ScenarioMind(
             parts,
             dialect,
+            script,
             Scenario(builder),
             record.session_id,
             user,

@@ -10,9 +10,11 @@ from app.emulation.exchanges import Exchange
 from app.malangee.builder import Scenario
 from app.malangee.dialects import Dialect
 from app.malangee.frames import ErrorFrame, Frame, ScenarioCompleted
+from app.malangee.mouth import AnswerFailed
 from app.malangee.parts import Parts
 from app.malangee.records import Record, analytics, reviewed
 from app.malangee.script import Conversation, Script
+from app.malangee.sentences import spoken
 from app.spaces.failures import StoreFailure
 from app.spaces.people import SessionRow, User
 
@@ -20,8 +22,8 @@ log = logging.getLogger("app.malangee")
 
 Send = Callable[[Frame, Exchange | None], Awaitable[None]]
 
-UPSTREAM_LATE = 10.0
-"""Seconds until the backend gives up a service that is never there."""
+TOUCHED = 0.25
+"""Part of a guest session's life after which a turn marks it as used again."""
 
 
 class ChatMind:
@@ -45,6 +47,7 @@ class ChatMind:
         self._user = user
         self._record = record
         self._turn = len(record.earlier) // 2
+        self._touched = record.began
         self.transcripts = conversation.transcripts
         self.hints = conversation.hints
 
@@ -62,14 +65,25 @@ class ChatMind:
         return self._conversation.greeting or (self._script.hello if self._dialect.greets else None)
 
     async def hear(self, text: str, exchange: Exchange) -> bool:
+        await self._touch(exchange.strand.clock.time())
         return False
+
+    async def _touch(self, now: float) -> None:
+        """A guest's session expires when nobody has used it for a while: that it is used is in the store before."""
+        if self._session.user_id is not None or now - self._touched < self._parts.settings.guest_life * TOUCHED:
+            return
+        self._touched = now
+        try:
+            await self._parts.people.change_session(self._session.uid, {}, at=now)
+        except StoreFailure as failure:
+            log.warning("session %s may expire early: %s", self._session.uid, failure)
 
     def answer(self, text: str | None, exchange: Exchange) -> AsyncGenerator[str, None]:
         past = self._record.past(self._parts.history + 1)
         if text is None and past and past[-1][0] == "user":
             text = past[-1][1]  # what was said before, and not answered
         if text is not None and not text.strip():
-            return _one(self._script.unheard)
+            return spoken(self._script.unheard)
         if past and past[-1] == ("user", text):
             past = past[:-1]
         self._turn += 1
@@ -112,6 +126,7 @@ class ScenarioMind:
         self,
         parts: Parts,
         dialect: Dialect,
+        script: Script,
         scenario: Scenario,
         session_id: str,
         user: User | None,
@@ -122,6 +137,7 @@ class ScenarioMind:
     ) -> None:
         self._parts = parts
         self._dialect = dialect
+        self._script = script
         self._scenario = scenario
         self._session_id = session_id
         self._user = user
@@ -138,7 +154,11 @@ class ScenarioMind:
         return greeting or (self._scenario.question() if self._dialect.greets else None)
 
     async def hear(self, text: str, exchange: Exchange) -> bool:
-        self._scenario.hear(text, await self._parts.answers.extract(text))
+        try:
+            extracted = await self._parts.answers.extract(text)
+        except Exception as error:
+            raise AnswerFailed(error) from error
+        self._scenario.hear(text, extracted)
         if not self._scenario.complete:
             return False
         self._completed()
@@ -159,12 +179,15 @@ class ScenarioMind:
             self._failures += 1
             if self._failures > 1 or not self._dialect.greets:
                 raise UpstreamFailed("the service behind the scenario has failed (a fixture says so)")
-        yield self._scenario.question()
+        unheard = text is not None and not text.strip()
+        async for sentence in spoken(self._script.unheard if unheard else self._scenario.question()):
+            yield sentence
 
     async def close(self, record: Record, ended: float) -> None:
         """The session is saved when it is complete, without what was said to build it."""
 
     async def _save(self) -> None:
+        """The durations of a session are those of its chats: talking the scenario out does not count."""
         now = self._now()
         scenario, values = self._scenario, self._scenario.values
         await self._parts.people.add_session(
@@ -176,8 +199,6 @@ class ScenarioMind:
                 ended_at=now,
                 created_at=now,
                 updated_at=now,
-                total_seconds=round(now - self._record.began, 2),
-                speech_seconds=self._record.speech,
                 place=values["place"],
                 partner=values["partner"],
                 goal=values["goal"],
@@ -189,7 +210,3 @@ class ScenarioMind:
 
 class UpstreamFailed(Exception):
     """The service that the backend would ask has failed."""
-
-
-async def _one(text: str) -> AsyncGenerator[str, None]:
-    yield text

@@ -32,7 +32,7 @@ BEHIND = 0.1
 
 @dataclass(slots=True)
 class Saying:
-    """How far the AI has got with what it says. `made`, `sent`: bytes of PCM."""
+    """How far the AI has got with what it says. `texts`: the sentences it has begun; `made`, `sent`: bytes of PCM."""
 
     texts: list[str] = field(default_factory=list)
     made: int = 0
@@ -56,6 +56,16 @@ class _Sentence:
     pcm: bytes
 
 
+class AnswerFailed(Exception):
+    """What the sentences come from has raised `error`: a graph or a model may raise anything, `OSError` too, which from
+    a socket means that the client is gone.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Mouth:
     """Speaks. `voice`: the voice at this moment; `factor`: of real time, None for as fast as it goes."""
 
@@ -75,22 +85,27 @@ class Mouth:
         self._send = send
 
     async def say(self, sentences: AsyncGenerator[str, None], exchange: Exchange, saying: Saying) -> None:
-        """Says all of it; `saying` tells how far it got. Raises what `sentences` raises."""
+        """Says all of it; `saying` tells how far it got. Raises `AnswerFailed` with what `sentences` raises, OSError if
+        the client is gone.
+        """
         ready: asyncio.Queue[_Sentence | Exception | None] = asyncio.Queue(AHEAD)
         reader = asyncio.create_task(self._read(sentences, exchange, saying, ready), name="malangee-sentences")
         due: float | None = None
         try:
             while (sentence := await ready.get()) is not None:
                 if isinstance(sentence, Exception):
-                    raise sentence
+                    raise AnswerFailed(sentence) from sentence
                 pcm = sentence.pcm
                 if sentence.voice != self._voice():
                     saying.made -= len(pcm)
                     pcm = await self._speak(sentence.text, exchange)
                     saying.made += len(pcm)
-                saying.texts.append(sentence.text)
+                if not pcm:
+                    saying.texts.append(sentence.text)
                 for at in range(0, len(pcm), CHUNK):
                     due = await self._wait(due, exchange)
+                    if not at:
+                        saying.texts.append(sentence.text)
                     piece = pcm[at : at + CHUNK]
                     await self._send(AudioDelta(binascii.b2a_base64(piece, newline=False).decode()), exchange)
                     saying.sent += len(piece)

@@ -33,9 +33,3 @@ class Parts:
     voices: Callable[[str | None], str]
     hearing: Hearing
     history: int
-
-    @property
-    def factor(self) -> float | None:
-        """Pace of the AI's speech, as a factor of real time; None: as fast as it goes."""
-        pace = self.settings.pace
-        return 1.0 if pace == "realtime" else None if pace == "burst" else float(pace)

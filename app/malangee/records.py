@@ -29,7 +29,7 @@ _LONE_I = re.compile(r"\bi\b")
 
 @dataclass(slots=True)
 class Record:
-    """One connection. Times in epoch seconds, `speech` in seconds."""
+    """One connection. Times in epoch seconds, `speech` in seconds. `kept`: the store has it."""
 
     session_id: str
     began: float

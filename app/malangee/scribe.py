@@ -39,6 +39,7 @@ class Scribe:
         self._heard = 0
         self._early: asyncio.Task[str] | None = None
         self._early_end = -1.0
+        self._under_way: dict[float, asyncio.Task[str]] = {}
 
     def look_ahead(self, ear: Ear) -> None:
         """Transcribes what was said so far once the user pauses, so that it is there when the pause is long enough."""
@@ -53,18 +54,28 @@ class Scribe:
             self._early = asyncio.create_task(self._transcribe(ear.so_far()), name="malangee-early")
 
     async def transcript(self, utterance: Utterance) -> str:
-        """The text of an utterance; "" where there is none, or where it cannot be had."""
-        if self._early is not None and utterance.ended == self._early_end:
-            early, self._early = self._early, None
-            return await early
-        return await self._transcribe(utterance)
+        """The text of an utterance; "" where there is none, or where it cannot be had. Transcribed once: who is
+        cancelled here may ask again.
+        """
+        task = self._under_way.get(utterance.began)
+        if task is None:
+            if self._early is not None and utterance.ended == self._early_end:
+                task, self._early = self._early, None
+            else:
+                task = asyncio.create_task(self._transcribe(utterance), name="malangee-transcript")
+            self._under_way[utterance.began] = task
+        text = await asyncio.shield(task)
+        self._under_way.pop(utterance.began, None)
+        return text
 
     async def close(self) -> None:
-        """Gives up what was begun in advance."""
-        early, self._early = self._early, None
-        if early is not None:
-            early.cancel()
-            await asyncio.gather(early, return_exceptions=True)
+        """Gives up what is not finished."""
+        tasks = [*self._under_way.values(), *([] if self._early is None else [self._early])]
+        self._under_way.clear()
+        self._early = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _transcribe(self, utterance: Utterance) -> str:
         if self._transcriber is None:

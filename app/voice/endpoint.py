@@ -47,6 +47,7 @@ class Endpointer:
         self.threshold = threshold
         self.silence = silence
         self.longest = longest
+        self._from = 0.0
         self._frames = 0
         self._run = 0
         self._began: float | None = None
@@ -64,8 +65,8 @@ class Endpointer:
 
     @property
     def heard(self) -> float:
-        """Seconds of sound judged so far."""
-        return self._frames * FRAME_SECONDS
+        """Where the sound that has been judged so far ends."""
+        return self._from + self._frames * FRAME_SECONDS
 
     def feed(self, probabilities: Sequence[float]) -> list[Began | Ended]:
         """What the next frames of the sound bring."""
@@ -90,6 +91,11 @@ class Endpointer:
     def cut(self) -> Ended | None:
         """Ends the utterance under way by hand; None if there is none."""
         return None if self._began is None else self._end()
+
+    def restart(self, at: float) -> None:
+        """Forgets the utterance under way; the next frame begins at `at`, in seconds."""
+        self._from, self._frames, self._run = at, 0, 0
+        self._began, self._last = None, at
 
     def _end(self) -> Ended:
         assert self._began is not None

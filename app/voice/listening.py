@@ -179,6 +179,11 @@ class Ear:
         self._points.threshold, self._points.silence = hearing.threshold, hearing.silence
 
     @property
+    def heard(self) -> float:
+        """Where the sound ends that has been listened to."""
+        return self._points.heard
+
+    @property
     def quiet(self) -> tuple[float, float]:
         """Where speech was last heard, and for how many seconds there has been none since."""
         return self._points.last, self._points.heard - self._points.last
@@ -205,25 +210,32 @@ class Ear:
             self._trim()
         return found
 
-    def cut(self) -> tuple[Ended, Utterance] | None:
-        """Ends the utterance under way by hand; what is kept counts as one if nobody was heard to speak."""
+    async def cut(self) -> tuple[Ended, Utterance] | None:
+        """Ends the utterance under way by hand, with all that has come; None if nobody speaks."""
         ended = self._points.cut()
-        if ended is not None:
-            # By hand nothing waits for silence: all that has come belongs to it.
-            heard = self.bytes / BYTES
-            utterance = Utterance(self._slice(ended.began - self._hearing.prefix, heard), ended.began, heard)
-            self._forget()
-            return Ended(ended.began, heard, heard), utterance
-        return None
+        if ended is None:
+            return None
+        # By hand nothing waits for silence: all that has come belongs to it.
+        heard = self.bytes / BYTES
+        utterance = Utterance(self._slice(ended.began - self._hearing.prefix, heard), ended.began, heard)
+        await self.forget()
+        return Ended(ended.began, heard, heard), utterance
 
-    def forget(self) -> None:
-        """Throws away what has been heard of the utterance under way."""
-        self._points.cut()
-        self._forget()
+    async def forget(self) -> None:
+        """Throws away all that has come, and listens from the next piece on as to a new sound: what the detector knows
+        of the old one would let it hear speech in the silence after it.
+        """
+        self._points.restart(self.bytes / BYTES)
+        self._from += len(self._kept)
+        self._kept.clear()
+        await self._forget_sound()
 
     async def close(self) -> None:
         """The sound is over."""
         self._kept.clear()
+        await self._forget_sound()
+
+    async def _forget_sound(self) -> None:
         try:
             await self._ears.forget(self._uid)
         except VoiceFailure as failure:
@@ -244,7 +256,3 @@ class Ear:
         if spare > 0:
             del self._kept[:spare]
             self._from += spare
-
-    def _forget(self) -> None:
-        self._from += len(self._kept)
-        self._kept.clear()

@@ -56,3 +56,10 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = {**QUICK, "pace": 4.0, "dialect": "backend"}
     with LiveServer(tmp_path_factory.mktemp("backend"), malangee=settings) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def burst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The same as `quick`, speech as fast as it goes."""
+    with LiveServer(tmp_path_factory.mktemp("burst"), malangee={**QUICK, "pace": "burst"}) as server:
+        yield server

@@ -57,6 +57,22 @@ def test_the_first_value_stays_and_three_questions_are_the_most() -> None:
     assert Scenario(Builder()).title() == "Conversation"
 
 
+async def durations(server: LiveServer, session_id: str) -> tuple[float, float]:
+    """What the store has of a session: seconds in all, and of the user's speech."""
+    people = server.program.wires[1]._open.parts.people  # type: ignore[attr-defined]
+    row = await server.run(people.session(session_id))
+    return row.total_seconds, row.speech_seconds
+
+
+def test_a_question_that_nobody_has_answered_is_asked_again_and_counts_once() -> None:
+    scenario = Scenario(Builder())
+    assert [scenario.question() for _ in range(5)] == ["Where are you having this conversation?"] * 5
+    assert not scenario.complete
+    scenario.hear("I am at the airport")
+    assert scenario.question() == scenario.question() == "Who are you talking to?"
+    assert scenario.asked == ["place", "partner"]
+
+
 async def test_a_scenario_is_spoken_out_in_the_guides_dialect(
     quick: LiveServer, spoken: Callable[[str], Sound]
 ) -> None:
@@ -75,6 +91,8 @@ async def test_a_scenario_is_spoken_out_in_the_guides_dialect(
         report = (await caller.until("disconnected"))["report"]
         assert await caller.gone() == (1000, "")
     assert report["session_id"] == told["json"]["sessionId"]
+    assert report["user_speech_duration_sec"] > 3.0
+    assert await durations(quick, report["session_id"]) == (0.0, 0.0), "talking it out is no part of the later chats"
     spoken_texts = [frame["transcript"] for frame in caller.frames if frame["type"] == "transcript.done"]
     assert len(spoken_texts) == 3
     assert all(text.endswith("?") for text in spoken_texts)
@@ -88,7 +106,8 @@ async def test_a_scenario_in_the_backends_dialect(backend: LiveServer, spoken: C
             await caller.until("input_audio.transcript", number)
             if number < 3:
                 await caller.until("response.audio_transcript.done", number + 1)
-        await caller.until("scenario.completed")
+        told = await caller.until("scenario.completed")
+        assert await durations(backend, told["json"]["sessionId"]) == (0.0, 0.0)
         turn = ["response.audio.delta", "response.audio.done", "response.audio_transcript.done"]
         heard = "input_audio.transcript"
         assert caller.types == ["ready", *turn, heard, *turn, heard, *turn, heard, "scenario.completed"]
@@ -164,3 +183,35 @@ async def test_outcomes_by_fixture(tmp_path: Path) -> None:
             assert await caller.until("error") == {"type": "error", "message": "Realtime connection timeout"}
             await (await caller.socket.ping())
             assert caller.closed is None
+
+
+async def test_what_is_not_understood_is_no_turn_of_a_scenario(tmp_path: Path, spoken: Callable[[str], Sound]) -> None:
+    """Backend: an empty transcript is never sent, and nothing is asked. Guide: it is, and the user is asked to repeat
+    it; no question is used up.
+    """
+    heard = {"transcripts": ["", " ", "I am at the airport."]}
+    with LiveServer(
+        tmp_path / "data", fixtures=fixtures(tmp_path / "f", heard), malangee={**QUICK, "pace": "burst"}
+    ) as server:
+        async with call(server, BACKEND) as caller:
+            await caller.until("response.audio_transcript.done")
+            for _ in range(3):
+                await caller.speak(spoken("airport").pcm, kind="input_audio_chunk", pace=40.0)
+            await caller.until("response.audio_transcript.done", 2)
+            turn = ["response.audio.delta", "response.audio.done", "response.audio_transcript.done"]
+            assert caller.types == ["ready", *turn, "input_audio.transcript", *turn]
+            assert caller.frames[-1]["transcript"] == "Who are you talking to?"
+        async with call(server, GUIDE) as caller:
+            await caller.send({"type": "response.create"})
+            await caller.until("audio.done")
+            for number in (2, 3):
+                await caller.speak(spoken("airport").pcm, pace=40.0)
+                await caller.until("audio.done", number)
+            await caller.speak(spoken("airport").pcm, pace=40.0)
+            await caller.until("audio.done", 4)
+            told = [frame["transcript"] for frame in caller.frames if frame["type"].endswith("transcript")]
+            assert told == ["", " ", "I am at the airport."]
+            said = [frame["transcript"] for frame in caller.frames if frame["type"] == "transcript.done"]
+            unheard = "Sorry, I did not catch that. Could you say it again?"
+            asked = ["Where are you having this conversation?", "Who are you talking to?"]
+            assert said == [asked[0], unheard, unheard, asked[1]]

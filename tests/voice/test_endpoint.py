@@ -60,3 +60,15 @@ def test_how_it_is_cut_does_not_matter(probabilities: list[float], sizes: list[i
         found += pieces.feed(probabilities[at : at + size])
         at += size
     assert found == whole
+
+
+def test_a_restart_forgets_and_goes_on_counting_where_the_sound_is() -> None:
+    points = Endpointer(threshold=0.5, silence=0.5)
+    points.feed(frames(1.0, 1.0))
+    points.restart(1.25)
+    assert points.began is None
+    began, ended = points.feed(frames(0.5, 0.0) + frames(1.0, 1.0) + frames(1.0, 0.0))
+    assert isinstance(began, Began)
+    assert isinstance(ended, Ended)
+    assert abs(began.at - 1.75) < FRAME_SECONDS
+    assert abs(ended.ended - 2.75) < 2 * FRAME_SECONDS
