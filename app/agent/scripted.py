@@ -75,7 +75,7 @@ class ScriptedChatModel(BaseChatModel):
                 break
             if isinstance(message, ToolMessage):
                 results = True
-            elif not (isinstance(message, AIMessage) and message.tool_calls):
+            elif isinstance(message, AIMessage) and not message.tool_calls:
                 break  # nobody spoke since the last reply: the agent speaks first
         ask = self.ask if msg == self.ask.msg else replace(self.ask, msg=msg)
         reply = self.book.answer(ask)

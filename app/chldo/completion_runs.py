@@ -27,6 +27,7 @@ from langchain_core.messages import (
 from app.agent.models import SCRIPTED, ChatModels
 from app.agent.scripted import ScriptedChatModel, ScriptedFailure
 from app.chldo.completion_shapes import Part, StopCutter, Usage, count_prompt, count_tokens
+from app.chldo.completion_turn import reply_ask, results_given
 from app.chldo.completions import BadRequest, CompletionAsk, Json, error_body
 from app.emulation.replies import ReplyAsk
 from app.spaces.models import Space
@@ -66,9 +67,8 @@ class CompletionRun:
         self._ask = ask
         self._headers = dict(headers)
         by_script = ask.model == SCRIPTED
-        self._model = models.open(
-            SCRIPTED if by_script else space.model, None if by_script else ask.model, reply_ask(space, ask)
-        )
+        self._said = reply_ask(space, ask)
+        self._model = models.open(SCRIPTED if by_script else space.model, None if by_script else ask.model, self._said)
         self._told = 0
         self._prompt: int | None = None
         self._counted: tuple[int, int] | None = None
@@ -96,8 +96,7 @@ class CompletionRun:
 
     async def parts(self) -> AsyncGenerator[Part, None]:
         """What the model says. Raises whatever the model raises; `fail` words it."""
-        messages = [as_message(message) for message in self._ask.messages]
-        said = self._say_script(messages) if self._scripted else self._ask_upstream(messages)
+        said = self._say_script() if self._scripted else self._ask_upstream()
         async with aclosing(said) as parts:
             async for part in parts:
                 yield part
@@ -111,10 +110,8 @@ class CompletionRun:
             self._prompt = count_prompt(self._ask.messages, self._ask.passed.get("tools"))
         return self._prompt
 
-    async def _say_script(self, messages: list[BaseMessage]) -> AsyncGenerator[Part, None]:
-        if not self._ask.may_call:
-            # To a script, results mean that its tools have been called already.
-            messages = [*messages, ToolMessage("", tool_call_id="none")]
+    async def _say_script(self) -> AsyncGenerator[Part, None]:
+        messages = script_messages(self._said, self._ask)
         cutter = StopCutter(self._ask.stop)
         limit = self._ask.limit
         stream = cast(AsyncGenerator[AIMessageChunk, None], self._model.astream(messages))
@@ -139,7 +136,8 @@ class CompletionRun:
         if rest:
             yield Part(rest)
 
-    async def _ask_upstream(self, messages: list[BaseMessage]) -> AsyncGenerator[Part, None]:
+    async def _ask_upstream(self) -> AsyncGenerator[Part, None]:
+        messages = [as_message(message) for message in self._ask.messages]
         # `extra_body` takes every field along as it was sent.
         options: dict[str, Any] = {"extra_body": self._ask.passed, "extra_headers": self._headers}
         if not self._ask.stream:
@@ -195,33 +193,11 @@ class CompletionRun:
             return Failure(status, text, response.headers.get("content-type", "text/plain"))
 
 
-def reply_ask(space: Space, ask: CompletionAsk) -> ReplyAsk:
-    """What a scripted reply can match on: the conversation stands for the room."""
-    last = next((message for message in reversed(ask.messages) if message["role"] == "user"), None)
-    answered = sum(message["role"] == "assistant" and not message["tool_calls"] for message in ask.messages)
-    return ReplyAsk(
-        msg=as_message(last).text if last else None,
-        space=space.uid,
-        user_id=ask.user,
-        language=space.language,
-        model=ask.model,
-        filename=_filename(last["content"]) if last else None,
-        turn=answered + 1,
-    )
-
-
-def _filename(content: str | list[Json]) -> str | None:
-    """A name for the last picture of a message: the end of its URL, or `image.png` for the data of one."""
-    if isinstance(content, str):
-        return None
-    url = next((part["image_url"]["url"] for part in reversed(content) if part["type"] == "image_url"), None)
-    if url is None:
-        return None
-    if url.startswith("data:"):
-        kind = url[5:64].partition(";")[0].partition("/")[2]
-        return f"image.{kind or 'bin'}"
-    name: str = url.partition("?")[0].rstrip("/").rpartition("/")[2]
-    return name[:256] or None
+def script_messages(said: ReplyAsk, ask: CompletionAsk) -> list[BaseMessage]:
+    """What the script reads of a conversation: the last user text, and whether its tools have been called."""
+    spoken = [] if said.msg is None else [HumanMessage(said.msg)]
+    called = not ask.may_call or results_given(ask.messages)
+    return [*spoken, ToolMessage("", tool_call_id="any")] if called else [*spoken]
 
 
 def as_message(message: Json) -> BaseMessage:

@@ -223,7 +223,8 @@ def _message_problems(given: Json) -> Iterator[BadRequest]:
             yield _missing(f"{where}.tool_call_id")
         calls = message.get("tool_calls") if role == "assistant" else None
         yield from _call_problems(f"{where}.tool_calls", calls)
-        if not calls or message.get("content") is not None:
+        said = role == "assistant" and (calls or isinstance(message.get("refusal"), str))
+        if not said or message.get("content") is not None:
             yield from _content_problems(f"{where}.content", message.get("content"))
 
 

@@ -205,6 +205,26 @@ async def test_the_conversation_counts_as_the_rooms_turns(proxied: Proxied) -> N
     assert said(answer)[0] == "두 번째예요."
 
 
+SHORT = {"role": "system", "content": "짧게"}
+CAT = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+
+
+@pytest.mark.parametrize(
+    "after", [[SHORT], [{**SHORT, "role": "developer"}], [{"role": "assistant", "content": "음"}], user([CAT])]
+)
+async def test_what_follows_the_last_user_text_does_not_hide_it(after: list[Any], proxied: Proxied) -> None:
+    answer = await proxied.post({"model": "gpt-4o", "messages": [*user("안녕"), *after]})
+    assert said(answer)[0] == "".join(TOKENS)
+
+
+async def test_results_of_tools_give_the_prepared_answer_whatever_follows_them(proxied: Proxied) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    messages = [*user("더해 줘"), {"role": "assistant", "content": None, "tool_calls": [call]}]
+    messages += [{"role": "tool", "tool_call_id": "c", "content": "5"}, SHORT]
+    answer = await proxied.post({"model": "gpt-4o", "messages": messages, "tools": [ADD]})
+    assert said(answer) == ("답은 5입니다.", "stop")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_scripted_failure_is_its_http_answer(stream: bool, proxied: Proxied) -> None:
     answer = await proxied.post({"model": "gpt-4o", "messages": user("오류"), "stream": stream})
