@@ -7,6 +7,7 @@ Imports httpcore, when first used.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
@@ -18,6 +19,8 @@ from app.emulation.outgoing import user_agent
 
 if TYPE_CHECKING:
     import httpcore
+
+log = logging.getLogger("app.hashee.webhooks")
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -34,6 +37,9 @@ LONGEST_URL = 2_000
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer that are read."""
+
+ANSWER_TIMEOUT = 1.0
+"""Seconds that the body of an answer may take."""
 
 MOST_CONNECTIONS = 64
 
@@ -102,7 +108,8 @@ class Outbound:
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """The status of the answer; what it says is read up to a limit and thrown away.
+        """The status of the answer. It counts as soon as the header is there: the body is read and thrown away, and
+        one that breaks, or does not end, changes nothing.
 
         Raises OSError (`TargetRefused`, a connection that fails, TimeoutError) with a text that says why.
         """
@@ -114,13 +121,10 @@ class Outbound:
         pool = self._pool(urlsplit(url).scheme)
         given = [*headers.items(), ("Content-Length", str(len(body))), ("User-Agent", user_agent("hashee webhook"))]
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as timeout:
                 async with pool.stream("POST", url, headers=given, content=body) as answer:
-                    left = ANSWER_LIMIT
-                    async for part in answer.aiter_stream():
-                        left -= len(part)
-                        if left < 0:
-                            break
+                    timeout.reschedule(None)
+                    await _read_away(answer)
                     return int(answer.status)
         except httpcore.NetworkError as error:
             raise OSError(str(error) or "the connection failed") from error
@@ -145,6 +149,21 @@ class Outbound:
                 network_backend=_guarded(judge, self._timeout),
             )
         return known
+
+
+async def _read_away(answer: httpcore.Response) -> None:
+    """Reads a body within its limits: a server whose answer is not taken may log a broken connection."""
+    import httpcore
+
+    left = ANSWER_LIMIT
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            async for part in answer.aiter_stream():
+                left -= len(part)
+                if left < 0:
+                    return
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+        log.debug("the body of a webhook's answer is not whole: %s", error or type(error).__name__)
 
 
 def _guarded(judge: Callable[[str, int], Awaitable[list[str]]], patience: float) -> httpcore.AsyncNetworkBackend:

@@ -26,13 +26,25 @@ from tests.hashee.people import PAYLOAD, Person, Town, write_cast
 from tests.live import PATIENCE, Json, LiveServer
 
 SECRET = "c2VjcmV0" * 6
+CUT = b"<cut>"
+"""Ends an answer whose connection is then closed."""
+
+BROKEN_BODIES = {
+    "short": b"Content-Length: 50\r\n\r\n{}" + CUT,
+    "bad chunk": b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n" + CUT,
+    "no last chunk": b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + CUT,
+    "slow": b"Content-Length: 50\r\n\r\n{",
+    "never ends": b"\r\n{",
+}
 
 
 @dataclass
 class Hook:
-    """A webhook's server: answers as told, 200 without orders; an order that is a future is waited for."""
+    """A webhook's server: answers as told, 200 without orders; an order that is a future is waited for, bytes are sent
+    as they are, and the connection stays open until the client closes it unless they end with `CUT`.
+    """
 
-    orders: list[int | str | asyncio.Future[int]] = field(default_factory=list)
+    orders: list[int | str | bytes | asyncio.Future[int]] = field(default_factory=list)
     calls: asyncio.Queue[tuple[dict[str, str], bytes]] = field(default_factory=asyncio.Queue)
     port: int = 0
 
@@ -53,6 +65,12 @@ class Hook:
             order = self.orders.pop(0) if self.orders else 200
             if isinstance(order, asyncio.Future):
                 order = await order
+            if isinstance(order, bytes):
+                writer.write(order.removesuffix(CUT))
+                await writer.drain()
+                if not order.endswith(CUT):
+                    await reader.read()
+                return
             more = f"Location: {order}\r\n" if isinstance(order, str) else ""
             status = 302 if isinstance(order, str) else order
             writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
@@ -64,7 +82,7 @@ class Hook:
 
 
 @asynccontextmanager
-async def hook(*orders: int | str | asyncio.Future[int]) -> AsyncIterator[Hook]:
+async def hook(*orders: int | str | bytes | asyncio.Future[int]) -> AsyncIterator[Hook]:
     made = Hook(list(orders))
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
@@ -282,6 +300,32 @@ async def test_a_try_that_was_under_way_does_not_undo_a_410(town: Town) -> None:
         assert (await owner.call("PATCH", f"/agents/{agent.id}", again))["webhook_state"] == "ok"
         sent = await person.send(first)
         assert json.loads((await listener.next())[1])["metadata"]["message_id"] == sent["message_id"]
+
+
+@pytest.mark.parametrize("broken", BROKEN_BODIES)
+async def test_a_2xx_counts_at_its_header_whatever_becomes_of_the_body(still: Town, broken: str) -> None:
+    """`202 Accepted` and then a body that breaks: the webhook has the event, and gets it once."""
+    async with hook(b"HTTP/1.1 202 Accepted\r\n" + BROKEN_BODIES[broken]) as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        conversation = await person.use(agent)
+        first, _ = await listener.next()
+        log = await delivered_to(person, agent.id, lambda one: one["attempts"] == 1)
+        assert (log["state"], log["status"], log["error"]) == ("done", 202, "")
+        await still.advance(PAUSES[0])
+        sent = await person.send(conversation)
+        headers, body = await listener.next()
+        assert json.loads(body)["metadata"]["message_id"] == sent["message_id"]
+        assert headers["x-hashee-delivery-id"] != first["x-hashee-delivery-id"]
+
+
+async def test_a_410_counts_at_its_header_too(town: Town) -> None:
+    async with hook(b"HTTP/1.1 410 Gone\r\n" + BROKEN_BODIES["short"]) as listener:
+        person, agent = await town.person(), await webhook_agent(town, listener.url)
+        await person.use(agent)
+        await listener.next()
+        log = await delivered_to(person, agent.id, lambda one: one["attempts"] == 1)
+        assert (log["state"], log["status"]) == ("failed", 410)
+        assert (await (await town.owner()).call("GET", f"/agents/{agent.id}"))["webhook_state"] == "gone"
 
 
 async def idle(town: Town) -> None:
