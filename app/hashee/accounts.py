@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from app.hashee.access import Credential, next_issue, same
+from app.hashee.folding import fold_email, fold_name
 from app.hashee.frames import AccessLapsed, SessionInvalidated
 from app.hashee.identifiers import HUMAN, digest, principal
 from app.hashee.ledger import Tx
@@ -41,22 +42,19 @@ class Begun:
     after: float = 0.0
 
 
-def folded(email: str) -> str:
-    """An address as it is compared."""
-    return email.strip().casefold()
-
-
 def send_code(tx: Tx, email: str, scene: str, fixed: str | None) -> str:
     """A code for an address, in place of an earlier one. `fixed` is it, if given."""
     code = fixed or f"{int(tx.ids.hexadecimal(8), 16) % 1_000_000:06d}"
-    tx.run(delete(codes).where(codes.c.email == folded(email), codes.c.scene == scene))
-    tx.run(insert(codes).values(email=folded(email), scene=scene, code=code, expires_at=tx.now + CODE_LIFE, tries=0))
+    tx.run(delete(codes).where(codes.c.email == fold_email(email), codes.c.scene == scene))
+    tx.run(
+        insert(codes).values(email=fold_email(email), scene=scene, code=code, expires_at=tx.now + CODE_LIFE, tries=0)
+    )
     return code
 
 
 def use_code(tx: Tx, email: str, scene: str, code: str) -> None:
     """Uses a code up. Raises `Refused`; after some wrong ones it is void."""
-    at = codes.c.email == folded(email), codes.c.scene == scene
+    at = codes.c.email == fold_email(email), codes.c.scene == scene
     row = tx.one(select(codes).where(*at))
     if row is None or row.expires_at <= tx.now or row.tries >= CODE_TRIES:
         raise Refused("INVALID_CODE")
@@ -69,15 +67,16 @@ def use_code(tx: Tx, email: str, scene: str, code: str) -> None:
 def register(tx: Tx, *, email: str, code: str, password: str, display_name: str, language: str) -> Begun:
     """A new user with a first session. `password` is its hash."""
     use_code(tx, email, "register", code)
-    if tx.value(select(users.c.id).where(users.c.email == folded(email))) is not None:
+    if tx.value(select(users.c.id).where(users.c.email == fold_email(email))) is not None:
         raise Refused("EMAIL_TAKEN")
     user_id = tx.ids.uuid4()
     tx.run(
         insert(users).values(
             id=user_id,
-            email=folded(email),
+            email=fold_email(email),
             password=password,
             display_name=display_name,
+            name_folded=fold_name(display_name),
             language=language,
             created_at=tx.now,
         )
@@ -109,7 +108,7 @@ def _refresh(tx: Tx, session: str) -> str:
 
 def locked(tx: Tx, email: str) -> None:
     """Raises `Refused` while an address is locked."""
-    until = tx.value(select(logins.c.locked_until).where(logins.c.email == folded(email)))
+    until = tx.value(select(logins.c.locked_until).where(logins.c.email == fold_email(email)))
     if until is not None and until > tx.now:
         raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(until - tx.now)))
 
@@ -118,21 +117,21 @@ def password_of(tx: Tx, email: str) -> tuple[str, str] | None:
     """The id and the password hash behind an address. Raises `Refused` while it is locked."""
     locked(tx, email)
     row = tx.one(
-        select(users.c.id, users.c.password).where(users.c.email == folded(email), users.c.deleted_at.is_(None))
+        select(users.c.id, users.c.password).where(users.c.email == fold_email(email), users.c.deleted_at.is_(None))
     )
     return None if row is None else (row.id, row.password)
 
 
 def failed(tx: Tx, email: str) -> None:
     """Counts a failed login; the fifth locks the address. Raises `Refused` always."""
-    at = logins.c.email == folded(email)
+    at = logins.c.email == fold_email(email)
     row = tx.one(select(logins.c.failures, logins.c.failed_at, logins.c.locked_until).where(at).with_for_update())
     failures = 1
     if row is not None and row.locked_until <= tx.now < row.failed_at + LOCKED and row.failures < FAILURES:
         failures = row.failures + 1
     until = tx.now + LOCKED if failures >= FAILURES else 0.0
     if row is None:
-        tx.run(insert(logins).values(email=folded(email), failures=failures, failed_at=tx.now, locked_until=until))
+        tx.run(insert(logins).values(email=fold_email(email), failures=failures, failed_at=tx.now, locked_until=until))
     else:
         tx.run(update(logins).where(at).values(failures=failures, failed_at=tx.now, locked_until=until))
     if until:
@@ -156,7 +155,7 @@ def same_password(tx: Tx, user_id: str, checked: str) -> None:
 def enter(tx: Tx, email: str, user_id: str) -> Begun:
     """A session of one who has shown who they are. Raises `Refused` if the address was locked meanwhile."""
     locked(tx, email)
-    tx.run(delete(logins).where(logins.c.email == folded(email)))
+    tx.run(delete(logins).where(logins.c.email == fold_email(email)))
     return begin(tx, user_id)
 
 
@@ -164,7 +163,7 @@ def enter_by_code(tx: Tx, email: str, code: str) -> Begun:
     """A session after a right code."""
     locked(tx, email)
     use_code(tx, email, "login", code)
-    found = tx.one(select(users.c.id).where(users.c.email == folded(email), users.c.deleted_at.is_(None)))
+    found = tx.one(select(users.c.id).where(users.c.email == fold_email(email), users.c.deleted_at.is_(None)))
     if found is None:
         raise Refused("INVALID_CODE")
     return enter(tx, email, found.id)
@@ -240,10 +239,10 @@ def change_password(tx: Tx, user_id: str, password: str, session: str) -> None:
 def reset_password(tx: Tx, email: str, code: str, password: str) -> None:
     """Sets a password by a code of the scene login; every session is over."""
     use_code(tx, email, "login", code)
-    found = tx.one(select(users.c.id).where(users.c.email == folded(email), users.c.deleted_at.is_(None)))
+    found = tx.one(select(users.c.id).where(users.c.email == fold_email(email), users.c.deleted_at.is_(None)))
     if found is None:
         raise Refused("INVALID_CODE")
-    tx.run(delete(logins).where(logins.c.email == folded(email)))
+    tx.run(delete(logins).where(logins.c.email == fold_email(email)))
     change_password(tx, found.id, password, "")
 
 
@@ -275,6 +274,8 @@ def me(tx: Tx, credential: Credential) -> dict[str, Any]:
 def update_me(tx: Tx, credential: Credential, changes: dict[str, str]) -> dict[str, Any]:
     """Changes what others see of the caller."""
     who = human(tx, credential)
+    if "display_name" in changes:
+        changes = {**changes, "name_folded": fold_name(changes["display_name"])}
     if changes:
         tx.run(update(users).where(users.c.id == who.id).values(**changes))
     return shown(tx.one(select(users).where(users.c.id == who.id)), own=True)
@@ -298,16 +299,15 @@ def user(tx: Tx, credential: Credential, user_id: str) -> dict[str, Any]:
 
 
 def search(tx: Tx, credential: Credential, text: str, limit: int) -> list[dict[str, Any]]:
-    """Users whose name holds the text, or whose address it is."""
+    """Users whose name holds the text, in any case and spelling of its characters, or whose address it is."""
     human(tx, credential)
-    like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    in_name = users.c.name_folded.contains(fold_name(text), autoescape=True)
+    # By code points on every database: that of a locale may be another order.
+    by_name = users.c.name_folded if tx.connection.dialect.name == "sqlite" else users.c.name_folded.collate("C")
     found = tx.run(
         select(users)
-        .where(
-            users.c.deleted_at.is_(None),
-            or_(func.lower(users.c.display_name).like(f"%{like.lower()}%", escape="\\"), users.c.email == folded(text)),
-        )
-        .order_by(users.c.display_name, users.c.id)
+        .where(users.c.deleted_at.is_(None), or_(in_name, users.c.email == fold_email(text)))
+        .order_by(by_name, users.c.id)
         .limit(limit)
     )
     return [shown(row) for row in found]

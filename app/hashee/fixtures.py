@@ -14,6 +14,7 @@ from unicodedata import normalize
 
 from app.emulation.conditions import TEXT_KEYS, Condition, text_condition
 from app.emulation.report import Item
+from app.hashee.folding import fold_email
 from app.hashee.identifiers import AGENT_TOKEN, UUID
 
 T = TypeVar("T")
@@ -164,7 +165,7 @@ class _Reader:
 
     def _user(self, item: Item) -> CastUser:
         fields = item.fields(KEYS["user"], required=("email",), secret=True)
-        email = self._once("email", fields, "email", lambda one: one.text("an email address", _EMAIL)).lower()
+        email = self._once("email", fields, "email", _email)
         made = CastUser(
             self._id("user", email, fields),
             email,
@@ -252,7 +253,7 @@ class _Reader:
 
     def _known(self, item: Item, known: Mapping[str, str]) -> str:
         name = item.one_line()
-        found = known.get(name.lower()) or known.get(name)
+        found = known.get(fold_email(name)) or known.get(name)
         if found is None:
             item.refuse("one that is declared above")
             return "?"
@@ -269,6 +270,10 @@ def _one_of(item: Item, known: tuple[str, ...]) -> str:
         item.refuse(f"one of {', '.join(known)}")
         return known[0]
     return value
+
+
+def _email(item: Item) -> str:
+    return fold_email(item.text("an email address", _EMAIL))
 
 
 def _mode(item: Item) -> str:

@@ -24,6 +24,7 @@ from app.emulation.faults.live import Dice
 from app.emulation.occasions import Occasion
 from app.emulation.replies import ReplyAsk
 from app.hashee.fixtures import Brain, Cast, Line, answering
+from app.hashee.folding import fold_name
 from app.hashee.frames import AgentTyping, MessageNew, StreamError
 from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal, uid_of, ulid
 from app.hashee.ledger import Event, Ledger, Tx
@@ -303,9 +304,8 @@ class Peers:
 
 def _means(message: MessageNew, peer: _Peer) -> bool:
     """Whether a message of a group is for somebody."""
-    return uid_of(peer.principal) in (message.mentions or ()) or f"@{peer.name}" in (
-        text_of(message.encrypted_payload) or ""
-    )
+    said = fold_name(text_of(message.encrypted_payload) or "")
+    return uid_of(peer.principal) in (message.mentions or ()) or f"@{fold_name(peer.name)}" in said
 
 
 def _answering(peer: _Peer, message: MessageNew) -> Speaker:

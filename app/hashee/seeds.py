@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from app.hashee.fixtures import Cast, CastAgent, CastGroup, CastUser
+from app.hashee.folding import fold_name
 from app.hashee.identifiers import AGENT, HUMAN, digest, principal
 from app.hashee.ledger import Tx
 from app.hashee.tables import CONTENTS, agents, conversations, members, relations, tokens, users
@@ -44,6 +45,7 @@ def _there(tx: Tx, table: Any, uid: str) -> bool:
 def _user(tx: Tx, user: CastUser, password: str) -> None:
     told = {
         "display_name": user.display_name,
+        "name_folded": fold_name(user.display_name),
         "avatar_url": user.avatar_url,
         "language": user.language,
     }

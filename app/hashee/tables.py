@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Meta
 from app.spaces.schema import Schema
 from app.spaces.tables import JSON_TEXT
 
-SCHEMA = Schema("app.hashee:migrations", head="h0002", table="hashee_version")
+SCHEMA = Schema("app.hashee:migrations", head="h0003", table="hashee_version")
 
 metadata = MetaData()
 
@@ -27,6 +27,7 @@ users = Table(
     Column("password", Text, nullable=False),
     Column("protection", Text, nullable=False, server_default=""),
     Column("display_name", Text, nullable=False),
+    Column("name_folded", Text, nullable=False, server_default=""),  # as it is searched: see folding.py
     Column("avatar_url", Text, nullable=False, server_default=""),
     Column("language", Text, nullable=False, server_default="en"),
     Column("public_key", Text, nullable=False, server_default=""),

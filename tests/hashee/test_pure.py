@@ -9,6 +9,7 @@ import uuid
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from app.emulation.fixtures import load_fixtures
 from app.emulation.report import FixtureError
 from app.hashee.fixtures import FILE, KEYS, Cast, default_cast
-from app.hashee.frames import BY_TYPE, Frame
+from app.hashee.folding import fold_email
+from app.hashee.frames import BY_TYPE, Frame, MessageNew
 from app.hashee.identifiers import ULID, ulid, uuid7
 from app.hashee.ledger import Event
 from app.hashee.limits import Window
-from app.hashee.peers import payload_of, text_of
+from app.hashee.peers import _means, _Peer, payload_of, text_of
 from app.hashee.profiles import PROFILES
 from app.hashee.requests import Auth, Invalid, Ping, Renew, StreamFrame, Typing, parse
 from app.settings import shipped
@@ -186,6 +188,46 @@ def test_a_token_is_not_quoted_in_a_problem(tmp_path: Path) -> None:
     with pytest.raises(FixtureError) as error:
         cast_of(tmp_path)
     assert "hsk_secret" not in str(error.value)
+
+
+def test_an_address_of_the_file_is_looked_up_as_one_that_is_typed(tmp_path: Path) -> None:
+    """`Straße@…` in the file and `strasse@…` at the login are one, as `lower` alone would not have it."""
+    text = "users: [{email: Straße@Example.com}]\nagents: [{name: a, owner: STRASSE@example.com}]"
+    (tmp_path / "hashee.yaml").write_text(text, encoding="utf-8")
+    cast = cast_of(tmp_path)
+    assert [user.email for user in cast.users] == [fold_email("straße@EXAMPLE.com")]
+    assert cast.agents[0].owner_id == cast.users[0].id
+
+
+@pytest.mark.parametrize("said", ["@ZOË, hi", normalize("NFD", "hey @zoë")])
+def test_who_is_named_in_a_group_is_meant_in_any_case_and_spelling(said: str) -> None:
+    peer = _Peer("u:1", "Zoë", (), None)
+    new = MessageNew("c", "m", "u2", "human", "text", payload_of(said), 1, 0.0)
+    assert _means(new, peer)
+    assert not _means(dataclasses.replace(new, encrypted_payload=payload_of("@Zo")), peer)
+
+
+async def test_names_of_before_are_folded_by_the_migration(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    config = Config()
+    config.set_main_option("script_location", "app.hashee:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "h0002")
+        columns = "(id, email, password, display_name, created_at) VALUES (:id, :email, '', :name, 0)"
+        rows = [("1", "straße@x", "Ünal"), ("2", "a@x", normalize("NFD", "민지")), ("3", "strasse@x", "Z")]
+        for row in rows:
+            connection.execute(
+                text(f"INSERT INTO hashee_users {columns}"), dict(zip(("id", "email", "name"), row, strict=True))
+            )
+        command.upgrade(config, "head")
+        found = connection.execute(text("SELECT email, name_folded FROM hashee_users ORDER BY id")).fetchall()
+        assert [tuple(row) for row in found] == [("straße@x", "ünal"), ("a@x", "민지"), ("strasse@x", "z")]
+    engine.dispose()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unicodedata import normalize
 
 import httpx
 import pytest
@@ -140,6 +141,48 @@ async def test_users_are_found_named_and_blocked(town: Town) -> None:
     await person.call("DELETE", "/users/me")
     assert await person.refused("GET", "/users/me") == (401, "INVALID_TOKEN")
     assert await other.refused("GET", f"/users/{person.id}") == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("김민지 nfc", "민지 N"),
+        (normalize("NFD", "박서준 nfd"), "서준"),
+        ("이도윤 typed", normalize("NFD", "도윤")),
+        ("Straße", "STRASSE"),
+        ("MASSE", "maße"),
+        ("İstanbul", "istanbul"),
+        ("ISPARTA", "ısparta"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσεύς".replace("ύ", "υ")),
+        ("ÉMILE", normalize("NFD", "émile")),
+        ("Ｗｉｄｅ", "wide"),
+        ("ﾐｶ half", "ミカ"),
+        ("Ö_50%\\", "ö_50%\\"),
+    ],
+)
+async def test_a_name_is_found_in_any_case_and_spelling(town: Town, name: str, asked: str) -> None:
+    person, other = await town.person(), await town.person()
+    await other.call("PATCH", "/users/me", {"display_name": name})
+    try:
+        found = await person.http.get("/users/search", params={"q": asked})
+        assert [(one["user_id"], one["display_name"]) for one in found.json()["data"]] == [(other.id, name)]
+    finally:
+        await other.call("PATCH", "/users/me", {"display_name": "User"})
+
+
+async def test_an_address_is_one_however_it_is_typed(town: Town) -> None:
+    """Registered in NFD and capitals, as a Korean Mac may type it; taken, logged in to and found in NFC."""
+    typed, same = normalize("NFD", "SÉO.민@Example.com"), "séo.민@example.com"
+    await post(town, "/auth/send-code", {"email": typed, "scene": "register"})
+    body = {"email": typed, "code": "123456", "account_password": "long enough", "display_name": "Seo"}
+    made = (await post(town, "/auth/register", body)).json()["data"]
+    await post(town, "/auth/send-code", {"email": same, "scene": "register"})
+    again = await post(town, "/auth/register", {**body, "email": same})
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "EMAIL_TAKEN")
+    login = await post(town, "/auth/login", {"email": same, "account_password": "long enough"})
+    assert login.json()["data"]["user_id"] == made["user_id"]
+    found = await (await town.person()).http.get("/users/search", params={"q": same.upper()})
+    assert [one["user_id"] for one in found.json()["data"]] == [made["user_id"]]
 
 
 async def test_history_is_paged_both_ways(town: Town) -> None:

@@ -12,6 +12,7 @@ from app.forwarding import path_in_front
 from app.hashee import accounts
 from app.hashee.access import Credential
 from app.hashee.accounts import Begun
+from app.hashee.folding import fold_email
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
 from app.hashee.rest.routes import Answer, Body, Doors, Email, Secret, Word, data, routes
@@ -108,7 +109,7 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
         now = post.clock.monotonic()
         host = request.client.host if request.client else ""
         wait = post.limits.register_address.take(host, now) or post.limits.register_email.take(
-            accounts.folded(ask.email), now
+            fold_email(ask.email), now
         )
         if wait:
             raise Refused("RATE_LIMITED", retry_after=wait)
