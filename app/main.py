@@ -62,6 +62,7 @@ _HEAVY = (
     *("app.spaces.store", "app.spaces.history", "app.agent.models", "app.agent.graphs", "app.emulation.watching"),
     "app.spaces.contents",
     "app.chldo.actions",
+    "app.agent.tracing",
 )
 
 
@@ -182,8 +183,9 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     """
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
     from app.agent.graphs import GraphError, GraphShelf
-    from app.agent.models import SCRIPTED, ChatModels, Upstream
+    from app.agent.models import OPENAI_URL, SCRIPTED, ChatModels, Upstream
     from app.agent.threads import Threads
+    from app.agent.tracing import send_last_runs, set_tracing
     from app.emulation.faults.store import StoreFaults
     from app.emulation.fixtures import Fixtures, load_fixtures
     from app.emulation.replies import LiveBook
@@ -198,6 +200,9 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     from app.voice.speech import OpenAISpeech, Speaker
     from app.wire_files import WIRE_FILES
 
+    set_tracing(settings.agent.tracing)
+    if settings.agent.tracing:
+        stack.push_async_callback(asyncio.to_thread, send_last_runs)
     machine = RealClock()
     clock, ids = stage.world.clock, stage.world.ids
     folder = settings.fixtures or shipped("fixtures")
@@ -225,7 +230,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         fallback=voice.fallback,
         cache_bytes=voice.cache,
         openai=OpenAISpeech(
-            base_url=voice.base_url or upstream.base_url or "https://api.openai.com/v1",
+            base_url=voice.base_url or upstream.base_url or OPENAI_URL,
             api_key=upstream.api_key or "not-needed",
             model=voice.model,
             voice=voice.name,

@@ -88,6 +88,7 @@ class AgentSettings(Group):
     graphs: Path | None = Field(None, description="A langgraph.json; unset: the shipped one.")
     timeout: float = Field(30.0, gt=0, description="Seconds for the upstream model to connect, and between two chunks.")
     retries: int = Field(1, ge=0, description="Times a failed upstream request is sent again.")
+    tracing: bool = Field(False, description="Send every run to LangSmith, as its own variables say.")
 
 
 class StoreSettings(Group):

@@ -23,7 +23,7 @@ _SINGLE = {
 }
 _SEVERAL = {
     "settings": "settings of the emulator, each `voice.engine = pyttsx3`",
-    "pass_env": "variables that the emulator gets from the environment (CHLDO_* and OPENAI_* it does not get)",
+    "pass_env": "variables that the emulator gets from the environment (by default none of CHLDO_*, OPENAI_*, LANG*_*)",
 }
 _ON_THE_LINE = ("url", "fixtures", "seed", "revision", "reset")
 

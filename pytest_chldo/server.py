@@ -27,6 +27,9 @@ POLL = 0.02
 DEFAULTS: Mapping[str, Any] = {"voice.engine": "tone", "voice.workers": 1, "watch": False}
 """Settings of a server for tests where nothing else is said: voices that cost nothing, fixtures that stay."""
 
+_NOT_PASSED = ("CHLDO_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LC_OUTPUT_VERSION", "PYTHONPATH", "COV_CORE_")
+"""How the names of variables begin that the server does not get from the environment of the tests."""
+
 _HOME = Path(__file__).resolve().parent.parent
 """Where this package and the program lie: nothing else may be taken for the program's package `app`."""
 
@@ -134,7 +137,7 @@ def _environment(options: Options) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in options.pass_env or not name.startswith(("CHLDO_", "OPENAI_", "PYTHONPATH", "COV_CORE_"))
+        if name in options.pass_env or not name.startswith(_NOT_PASSED)
     }
     return {**kept, "PYTHONPATH": str(_HOME), "PYTHONUTF8": "1"}
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OPEN_MODEL = "chldo_open_model"
 SCRIPTED = "scripted"
 AGENT_LLM = "agent_llm"
+OPENAI_URL = "https://api.openai.com/v1"
 
 _CLIENTS = ("openai", "langchain_openai", "httpx")
 
@@ -126,7 +127,9 @@ class ChatModels:
             self._client = ChatOpenAI(
                 model="any",
                 api_key=SecretStr(upstream.api_key or "not-needed"),
-                base_url=upstream.base_url,
+                base_url=upstream.base_url or OPENAI_URL,  # or other variables could lead elsewhere
+                stream_usage=True if upstream.base_url is None else None,
+                output_version=None,
                 timeout=httpx.Timeout(upstream.timeout),
                 max_retries=upstream.max_retries,
                 streaming=True,

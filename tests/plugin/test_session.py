@@ -214,6 +214,8 @@ def test_the_developers_own_settings_do_not_reach_the_server(suite: Suite, monke
     monkeypatch.setenv("CHLDO_PORT", "1")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-costs-money")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
+    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LC_OUTPUT_VERSION"):
+        monkeypatch.setenv(name, "true")
     suite.pytester.makeini("[pytest]\nemulator_pass_env = OPENAI_BASE_URL")
     suite.write(
         test_it="""
@@ -221,7 +223,8 @@ def test_the_developers_own_settings_do_not_reach_the_server(suite: Suite, monke
         def test_it(emulator_server):
             assert emulator_server.control.get("health")["revision"] == "2024-11-13"
             given = psutil.Process(emulator_server.process.pid).environ()
-            assert [name for name in given if name.startswith(("CHLDO_", "OPENAI_"))] == ["OPENAI_BASE_URL"]
+            own = ("CHLDO_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LC_OUTPUT")
+            assert [name for name in given if name.startswith(own)] == ["OPENAI_BASE_URL"]
             pathlib.Path("pid").write_text(str(emulator_server.process.pid))
         """
     )
