@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -37,6 +38,7 @@ from app.forwarding import TrustedProxies
 from app.hashee.wire import HasheeWire
 from app.malangee.wire import MalangeeWire
 from app.settings import Settings, SettingsError, shipped
+from app.socket_protocol import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -432,6 +434,13 @@ def plane_routes(program: Program, access: Access) -> Sequence[BaseRoute]:
     return [*control_routes(plane), *schema_routes().routes]
 
 
+async def for_sockets(request: Request) -> JSONResponse:
+    """The answer to a GET where a WebSocket is meant (RFC 9110, 15.5.22)."""
+    url = str(request.url.replace(scheme="wss" if request.url.scheme == "https" else "ws", query=""))
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": VERSION}
+    return JSONResponse({"message": f"this is a WebSocket: connect to {url}"}, 426, headers)
+
+
 def world_of(settings: Settings) -> World:
     """Time and dice as the settings want them."""
     start = None if settings.start_at is None else settings.start_at.timestamp()
@@ -475,12 +484,16 @@ def create_app(
         allow_credentials="*" not in origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Location"],
+        expose_headers=[
+            *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Location"),
+            *("Last-Modified", "Retry-After"),
+        ],
     )
     app.router.routes.extend(health_routes(program.report).routes)
     for wire in program.wires:
         app.late.append(partial(wire_routes, wire, access))
         app.sockets.update(wire.sockets)
+        app.router.routes.extend(Route(path, for_sockets) for path in wire.sockets if not path.endswith("*"))
     if settings.control.enabled:
         app.add_exception_handler(HTTPException, no_such_endpoint)
         app.late.append(partial(plane_routes, program, access))

@@ -65,6 +65,17 @@ class V3Settings(Group):
         return value.rstrip("/") if value else None
 
 
+class HttpSettings(Group):
+    """What a client may send before it is answered, over HTTP and in handshakes. Sizes in bytes, times in seconds."""
+
+    head_limit: int = Field(
+        64 * 1024, ge=4096, description="Request line and headers together; above it: 414 or 431. Trailers too."
+    )
+    head_timeout: float = Field(10.0, gt=0, description="For the request line and the headers; then it is closed.")
+    body_timeout: float = Field(30.0, gt=0, description="Without a byte of a body that is due; then 408.")
+    body_deadline: float = Field(300.0, gt=0, description="For all of a body; then 408.")
+
+
 class VoiceSettings(Group):
     """Speech. Times in seconds."""
 
@@ -219,6 +230,7 @@ class Settings(BaseSettings):
     tape_speed: float = Field(
         1.0, ge=0, le=1000, description="How fast tapes play: 1 as recorded, 2 twice as fast, 0 at once."
     )
+    http: HttpSettings = HttpSettings()
     v3: V3Settings = V3Settings()
     voice: VoiceSettings = VoiceSettings()
     agent: AgentSettings = AgentSettings()

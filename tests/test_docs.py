@@ -35,7 +35,14 @@ PAGES = [page for page in PAGES if "node_modules" not in page.parts]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 WIRE = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
 
-HEADINGS = {"": "## The server", "v3": "## v3: the wire", "voice": "## voice", "agent": "## agent", "store": "## store"}
+HEADINGS = {
+    "": "## The server",
+    "http": "## http",
+    "v3": "## v3: the wire",
+    "voice": "## voice",
+    "agent": "## agent",
+    "store": "## store",
+}
 HEADINGS |= {"journal": "## journal", "control": "## control", "malangee": "## malangee", "hashee": "## hashee"}
 OF_THE_MACHINE = {"voice.workers": "2"}
 """Defaults that depend on the machine, and what the page says of them."""
@@ -44,7 +51,13 @@ SAMPLES: dict[Any, object] = {bool: True, int: 777, float: 7.5, str: "sample", P
 SAMPLES[datetime] = datetime(2024, 11, 13, 9, tzinfo=UTC)
 SPECIAL: dict[str, object] = {"journal.file": 4096, "v3.url_base": "https://sample", "voice.workers": 32}
 SPECIAL |= {"forwarded_allow_ips": "10.0.0.0/8"}
-SPECIAL |= {"malangee.pace": "burst", "malangee.threshold": 0.5, "malangee.prefix": 0.5, "malangee.frame_limit": 20_000}
+SPECIAL |= {
+    "http.head_limit": 8192,
+    "malangee.pace": "burst",
+    "malangee.threshold": 0.5,
+    "malangee.prefix": 0.5,
+    "malangee.frame_limit": 20_000,
+}
 """Values of settings whose type does not say what they take."""
 
 

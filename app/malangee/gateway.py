@@ -301,7 +301,8 @@ async def _deny(line: Line, status: int, why: str) -> None:
     """Refuses the handshake as the service does: no body, no reason."""
     line.note({"what": "refused", "why": why})
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"0"), (b"connection", b"close")]
-    await line.asgi_send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    start = {"type": "websocket.http.response.start", "status": status, "headers": headers, "reason": why}
+    await line.asgi_send(start)
     await line.asgi_send({"type": "websocket.http.response.body", "body": b"", "more_body": False})
 
 
