@@ -16,6 +16,7 @@ from app.emulation.conditions import TEXT_KEYS, Condition, text_condition
 from app.emulation.report import Item
 from app.hashee.folding import fold_email
 from app.hashee.identifiers import AGENT_TOKEN, UUID
+from app.hashee.webhook_urls import check_url
 
 T = TypeVar("T")
 
@@ -193,7 +194,7 @@ class _Reader:
             _get(fields, "description", "", Item.any_text),
             self._once("token", fields, "token", _token) if "token" in fields else "",
             _get(fields, "connection_mode", "websocket", _mode),
-            _get(fields, "webhook_url", "", Item.one_line),
+            _get(fields, "webhook_url", "", _webhook_url),
             _get(fields, "webhook_secret", "", lambda one: one.one_line(secret=True)),
             _get(fields, "public_key", "", Item.any_text),
             _get(fields, "script", (), _script),
@@ -274,6 +275,13 @@ def _one_of(item: Item, known: tuple[str, ...]) -> str:
 
 def _email(item: Item) -> str:
     return fold_email(item.text("an email address", _EMAIL))
+
+
+def _webhook_url(item: Item) -> str:
+    url = item.text("a URL")
+    if url != "?" and (why := check_url(url, private=True)):
+        item.refuse(f"a URL that a webhook can have ({why})")
+    return url
 
 
 def _mode(item: Item) -> str:

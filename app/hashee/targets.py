@@ -14,8 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from app.addresses import is_loopback, literal_address, why_not_connect
+from app.addresses import literal_address, why_not_connect
 from app.emulation.outgoing import user_agent
+from app.hashee.webhook_urls import check_url
 
 if TYPE_CHECKING:
     import httpcore
@@ -33,8 +34,6 @@ CONNECT = 2.0
 MOST_ADDRESSES = 8
 """Addresses of a host that are tried."""
 
-LONGEST_URL = 2_000
-
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer that are read."""
 
@@ -46,32 +45,6 @@ MOST_CONNECTIONS = 64
 
 class TargetRefused(OSError):
     """An address that webhooks may not go to."""
-
-
-def check_url(url: str, *, private: bool) -> str:
-    """Why a URL cannot be a webhook's, by itself; "" if it can. What its host leads to is judged at each try."""
-    if len(url) > LONGEST_URL or not url.isascii():
-        return "at most 2000 characters of ASCII"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "no URL"
-    if parts.scheme not in ("http", "https") or not host or port == 0:
-        return "https://HOST/PATH is expected"
-    if parts.username or parts.password:
-        return "no user name and password in it"
-    address = literal_address(host)
-    if address is not None:
-        return why_not_connect(address, secure=parts.scheme == "https", private=private)
-    if parts.scheme == "http" and not (private and _local_name(host)):
-        return "plain http is for loopback and private hosts only"
-    return ""
-
-
-def _local_name(host: str) -> bool:
-    """Whether a name may be one of a private host: the lookup decides later."""
-    return is_loopback(host) or "." not in host or host.endswith((".local", ".internal", ".test"))
 
 
 async def resolve(host: str, port: int) -> list[str]:

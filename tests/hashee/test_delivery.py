@@ -15,12 +15,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.addresses import why_not_connect
 from app.hashee import webhooks
 from app.hashee.deliveries import CLAIM
 from app.hashee.post import POLLERS
-from app.hashee.targets import Outbound, TargetRefused, allowed, check_url
+from app.hashee.targets import Outbound, TargetRefused, allowed
+from app.hashee.webhook_urls import check_url
 from app.hashee.webhooks import PAUSES, pause_after
 from tests.hashee.people import PAYLOAD, Person, Town, write_cast
 from tests.live import PATIENCE, Json, LiveServer
@@ -458,6 +461,67 @@ def test_a_webhook_url_is_judged(url: str, private: bool, ok: bool) -> None:
     assert (check_url(url, private=private) == "") is ok
 
 
+UNDELIVERABLE = {
+    "http://127.0.0.1:9/a b": "character 21 is %20",
+    "http://127.0.0.1:9/hook\n": "character 24 is %0A",
+    "http://127.0.0.1:9/a\tb": "control characters",
+    " http://127.0.0.1:9/": "character 1 is %20",
+    "http://127.0.0.1:9/\x7f": "control characters",
+    "http://local host/": "no spaces",
+    "https://example.com/훅": "ASCII is expected: write 훅 as %ED%9B%85",
+    "https://bücher.example/": "a host in ASCII is expected: xn--bcher-kva.example",
+    "http://１２７.0.0.1:9/": "a host in ASCII is expected: 127.0.0.1",
+    "http://@127.0.0.1:9/": "no user name",
+    "http://:@127.0.0.1:9/": "no user name",
+    "http://127.0.0.1:0/": "port",
+    "http://127.0.0.1:65536/": "port",
+    "http://127.0.0.1:http/": "port",
+    "http://127.0.0.1:+9/": "port",
+    "file:///etc/hosts": "https://HOST/PATH",
+    "ws://127.0.0.1:9/": "https://HOST/PATH",
+    "http:127.0.0.1:9": "https://HOST/PATH",
+    "127.0.0.1:9/hook": "https://HOST/PATH",
+    "http:///hook": "https://HOST/PATH",
+    "http://:9/": "https://HOST/PATH",
+    "http://a..test/": "is no host",
+    "http://-a.test/": "is no host",
+    f"http://{'a' * 64}.test/": "is no host",
+    "http://a*b.test/": "is no host",
+    "http://{host}/": "is no host",
+    "http://%6cocalhost/": "is no host",
+    "https://256.0.0.1/": "is no address",
+    "https://1.2.3/": "is no address",
+    "http://2852039166/": "is no address",
+    "http://[::1%25lo]:9/": "is no host",
+    "http://[v1.x]/": "IPv6",
+    "http://[127.0.0.1/": "https://HOST/PATH",
+    f"https://example.com/{'a' * 2000}": "at most 2000 characters",
+}
+
+
+@pytest.mark.parametrize("url", UNDELIVERABLE)
+def test_a_url_to_which_nothing_can_be_sent_is_refused_with_the_reason(url: str) -> None:
+    assert UNDELIVERABLE[url] in check_url(url, private=True)
+
+
+@given(st.text(st.characters(max_codepoint=0x10FFFF), max_size=40))
+def test_whatever_is_typed_as_an_address_is_judged(text: str) -> None:
+    for url in (text, f"http://{text}", f"https://localhost{text}", f"http://127.0.0.1/{text}"):
+        assert isinstance(check_url(url, private=True), str)
+
+
+async def test_a_webhook_can_have_whatever_url_is_taken() -> None:
+    """What the judge lets through is sent as it is."""
+    async with hook() as listener:
+        outbound = Outbound(private=True, timeout=5)
+        try:
+            for path in ("", "?a=1", '/{id}|^`\\"<>', "/%zz", "/x#part", "/~a;b=c,d'!$&()*+@:"):
+                url = f"http://127.0.0.1:{listener.port}{path}"
+                assert (check_url(url, private=True), await outbound.post(url, {}, b"{}")) == ("", 200), url
+        finally:
+            await outbound.close()
+
+
 def test_addresses_that_are_never_used() -> None:
     for text in ("224.0.0.1", "255.255.255.255", "fe80::1", "::", "ff02::1", "0.0.0.0", "169.254.1.1"):
         assert why_not_connect(ipaddress.ip_address(text), secure=True, private=True), text
@@ -545,8 +609,12 @@ async def test_a_webhook_that_says_too_much_or_nothing_is_bounded() -> None:
 
 async def test_a_refused_target_stops_the_change(town: Town) -> None:
     owner, agent = await town.owner(), town.agent()
-    body = {"connection_mode": "webhook", "webhook_url": "http://169.254.169.254/"}
-    assert await owner.refused("PATCH", f"/agents/{agent.id}", body) == (400, "WEBHOOK_URL_REFUSED")
+    for name, url in (("webhook_url", "http://169.254.169.254/"), ("health_check_url", "http://127.0.0.1:9/a b")):
+        body = {"connection_mode": "webhook", "webhook_url": "https://example.com/", name: url}
+        answer = await owner.http.patch(f"/agents/{agent.id}", json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "WEBHOOK_URL_REFUSED")
+        assert answer.json()["error"]["params"] == {"field": name}
+    assert "no spaces" in answer.json()["error"]["message"]
     assert await owner.refused("PATCH", f"/agents/{agent.id}", {"connection_mode": "webhook"}) == (
         400,
         "INVALID_REQUEST",

@@ -168,6 +168,7 @@ def test_without_a_file_there_is_a_small_cast(tmp_path: Path) -> None:
         ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, token: hsk_1}", "hsk_ and 40 characters"),
         ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, connection_mode: webhook}", "webhook_url"),
         ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, connection_mode: pigeon}", "one of websocket"),
+        ("users: [{email: a@b}]\nagents:\n  - {name: a, owner: a@b, webhook_url: 'http://a b/'}", "no spaces"),
         ("users: [{email: a@b, script: [{when: x}]}]", "at least one of say"),
         ("users: [{email: a@b}]\nconversations: [{between: [a@b]}]", "two different users"),
         ("users: [{email: a@b, id: X}]", "a UUID"),

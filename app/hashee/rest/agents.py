@@ -35,7 +35,7 @@ from app.hashee.rest.routes import (
     while_there,
 )
 from app.hashee.rights import agent as agent_of
-from app.hashee.targets import check_url
+from app.hashee.webhook_urls import check_url
 
 if TYPE_CHECKING:
     from app.hashee.post import Post
