@@ -394,13 +394,15 @@ def check(
 ) -> None:
     """Check a fixtures folder without starting a server.
 
-    Errors keep a server from using the folder. Warnings name replies that can never answer and faults that can never
-    strike. Exit codes: 0 no errors; 1 errors; 2 wrong usage, or no such folder.
+    Errors keep a server from using the folder. Warnings name replies that can never answer, faults that can never
+    strike, and voices and languages that cannot be had. Exit codes: 0 no errors; 1 errors; 2 wrong usage, or no such
+    folder.
     """
     import json
     from dataclasses import asdict
 
     from app.emulation.lint import judge
+    from app.fixture_voices import voice_remarks
     from app.wire_files import WIRE_FILES
 
     try:
@@ -409,7 +411,7 @@ def check(
         there = False
     if not there:
         fail(f"{folder} is no folder that can be opened")
-    verdict = judge(folder, WIRE_FILES)
+    verdict = judge(folder, WIRE_FILES, also=voice_remarks)
     errors, warnings = verdict.count("error"), verdict.count("warning")
     if as_json:
         read = {name: getattr(verdict, name) for name in ("spaces", "replies", "faults", "profiles")}

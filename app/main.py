@@ -280,6 +280,8 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
                     seed.space.uid,
                     model,
                 )
+            if (why := speaker.unspoken(seed.space.language)) is not None:
+                log.warning("space %s: %s", seed.space.uid, why)
 
     async def accept(found: Fixtures) -> None:
         try:

@@ -129,3 +129,22 @@ def test_the_file_of_a_wire_is_checked_too(tmp_path: Path) -> None:
     done = check(str(folder))
     assert done.exit_code == 1
     assert done.stdout.startswith("hashee.yaml:2: error: email: expected an email address")
+
+
+def test_voices_and_languages_that_cannot_be_had_are_named(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, "replies: []")
+    (folder / "spaces.yaml").write_text("spaces:\n  - {uid: a, default: true,\n     language: tlh}", encoding="utf-8")
+    (folder / "malangee.yaml").write_text(
+        "voices:\n  sage: en-gb+f3\n  coral: en-us+f9\n  echo: en-us+m1\n"
+        "sessions:\n  - {session_id: x, voice: echo}\n  - {session_id: y,\n     voice: sagee}\n",
+        encoding="utf-8",
+    )
+    done = check(str(folder))
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "malangee.yaml:2: warning: voices.sage: espeak-ng has no voice 'en-gb+f3': tones are used",
+        "malangee.yaml:3: warning: voices.coral: espeak-ng has no variant 'f9': it is left out",
+        "malangee.yaml:8: warning: voice: no voice 'sagee' here, it speaks like alloy",
+        "spaces.yaml:3: warning: language: no voice speaks 'tlh', tones are used",
+        "0 errors, 4 warnings; 1 spaces, 0 replies",
+    ]

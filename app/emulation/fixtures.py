@@ -92,6 +92,8 @@ class Fixtures:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     wires: Mapping[str, object] = field(default_factory=dict)
     """What the files of single wires hold, by file name."""
+    languages: tuple[tuple[str, str], ...] = ()
+    """The languages that spaces name, each after its `file:line`."""
 
 
 WireFiles = Mapping[str, Callable[[Item | None], object]]
@@ -111,7 +113,8 @@ def load_fixtures(folder: Path, *, strict: bool = False, wires: WireFiles = Mapp
         there = False
     if there:
         strict_spaces: set[str] = set()
-        spaces = _spaces(folder, report, strict_spaces)
+        languages: list[tuple[str, str]] = []
+        spaces = _spaces(folder, report, strict_spaces, languages)
         entries, defaults = _replies(folder, report)
         book = ReplyBook(entries, defaults[0] if defaults else FALLBACK, strict=strict or strict_spaces)
         faults, profiles = read_faults(folder, report), read_profiles(folder, report)
@@ -119,7 +122,7 @@ def load_fixtures(folder: Path, *, strict: bool = False, wires: WireFiles = Mapp
             name: read(_open(folder, name, report) if (folder / name).exists() else None)
             for name, read in wires.items()
         }
-        fixtures = Fixtures(spaces, book, tuple(defaults[1:]), faults, profiles, own)
+        fixtures = Fixtures(spaces, book, tuple(defaults[1:]), faults, profiles, own, tuple(languages))
     else:
         report.note(Problem(str(folder), 1, "folder", "a folder with spaces.yaml", "no folder that can be opened"))
     report.close()
@@ -137,8 +140,10 @@ def _open(folder: Path, file: str, report: Report) -> Item | None:
     return None if root is None else Item.whole_file(root, file, report)
 
 
-def _spaces(folder: Path, report: Report, strict: set[str]) -> tuple[SpaceSeed, ...]:
-    """The spaces of `spaces.yaml`; the uids of those that are strict go into `strict`."""
+def _spaces(folder: Path, report: Report, strict: set[str], languages: list[tuple[str, str]]) -> tuple[SpaceSeed, ...]:
+    """The spaces of `spaces.yaml`; the uids of those that are strict go into `strict`, the languages that any names
+    into `languages`.
+    """
     document = _open(folder, "spaces.yaml", report)
     if document is None:
         return ()
@@ -147,7 +152,7 @@ def _spaces(folder: Path, report: Report, strict: set[str]) -> tuple[SpaceSeed, 
         return ()
     items = listed.items(anew=True)
     seen: dict[tuple[str, str], Item] = {}
-    seeds = tuple(_space(item, seen, strict) for item in items)
+    seeds = tuple(_space(item, seen, strict, languages) for item in items)
     defaults = [item for item, seed in zip(items, seeds, strict=True) if seed.space.default]
     if len(defaults) != 1:
         where = defaults[1] if defaults else listed
@@ -155,9 +160,13 @@ def _spaces(folder: Path, report: Report, strict: set[str]) -> tuple[SpaceSeed, 
     return seeds
 
 
-def _space(item: Item, seen: dict[tuple[str, str], Item], strict: set[str]) -> SpaceSeed:
+def _space(
+    item: Item, seen: dict[tuple[str, str], Item], strict: set[str], languages: list[tuple[str, str]]
+) -> SpaceSeed:
     fields = item.fields(KEYS["space"], required=("uid",))
     values = read_space(fields, seen)
+    if "language" in values:
+        languages.append((fields["language"].source, values["language"]))
     uid = values.setdefault("uid", "?")
     if values.pop("strict", False):
         strict.add(uid)

@@ -7,7 +7,7 @@ finds is not decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -59,9 +59,14 @@ class Verdict:
         return sum(remark.severity == severity for remark in self.remarks) + (self.more if severity == "error" else 0)
 
 
-def judge(folder: Path, wires: WireFiles = MappingProxyType({})) -> Verdict:
-    """Reads and checks a fixtures folder, those files too that wires read. Blocks. Warnings are only looked for where
-    there are no errors.
+def judge(
+    folder: Path,
+    wires: WireFiles = MappingProxyType({}),
+    *,
+    also: Callable[[Fixtures], Iterable[Remark]] = lambda fixtures: (),
+) -> Verdict:
+    """Reads and checks a fixtures folder, those files too that wires read. Blocks. Warnings, and what there is to say
+    `also`, are only looked for where there are no errors.
     """
     try:
         fixtures = load_fixtures(folder, wires=wires)
@@ -69,7 +74,7 @@ def judge(folder: Path, wires: WireFiles = MappingProxyType({})) -> Verdict:
         remarks = [Remark("error", one.file, one.line, one.key, one_line(one.message)) for one in error.problems]
         return Verdict(tuple(remarks), error.more)
     return Verdict(
-        tuple(lint(fixtures)),
+        tuple(sorted([*lint(fixtures), *also(fixtures)], key=lambda remark: (remark.file, remark.line))),
         spaces=len(fixtures.spaces),
         replies=len(fixtures.replies.entries),
         faults=len(fixtures.faults) + sum(map(len, fixtures.profiles.values())),

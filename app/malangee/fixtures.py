@@ -17,12 +17,11 @@ from app.malangee.script import (
     Script,
     SessionSeed,
     UserSeed,
+    VoiceNamed,
     Where,
 )
 
 T = TypeVar("T")
-
-FILE = "malangee.yaml"
 
 KEYS: dict[str, tuple[str, ...]] = {
     "malangee.yaml": (
@@ -56,11 +55,12 @@ def read_script(item: Item | None) -> Script:
     fields = item.fields(KEYS["malangee.yaml"])
     plain = Script()
     voices = {name: one.text("an espeak-ng voice", _VOICE) for name, one in _members(fields, "voices")}
+    named = [VoiceNamed(one.line, one.key, voices[name], True) for name, one in _members(fields, "voices")]
     users = tuple(_user(one) for one in _listed(fields, "users"))
     scenarios = tuple(_scenario(one) for one in _listed(fields, "scenarios"))
     logins = {user.login_id for user in users}
     ids = {scenario.id for scenario in scenarios}
-    sessions = tuple(_session(one, logins, ids) for one in _listed(fields, "sessions"))
+    sessions = tuple(_session(one, logins, ids, named) for one in _listed(fields, "sessions"))
     for key, values in (
         ("users", [user.login_id for user in users]),
         ("scenarios", [scenario.id for scenario in scenarios]),
@@ -79,6 +79,7 @@ def read_script(item: Item | None) -> Script:
         sessions=sessions,
         conversations=tuple(_conversation(one) for one in _listed(fields, "conversations")),
         builders=tuple(_builder(one) for one in _listed(fields, "builders")),
+        voices_named=tuple(named),
     )
 
 
@@ -119,8 +120,11 @@ def _scenario(item: Item) -> ScenarioSeed:
     )
 
 
-def _session(item: Item, logins: set[str], scenarios: set[str]) -> SessionSeed:
+def _session(item: Item, logins: set[str], scenarios: set[str], named: list[VoiceNamed]) -> SessionSeed:
     fields = item.fields(KEYS["session"], required=("session_id",))
+    voice = _read(fields, "voice", None, Item.one_line)
+    if voice is not None:
+        named.append(VoiceNamed(fields["voice"].line, fields["voice"].key, voice, False))
 
     def known(name: str, there: set[str], what: str) -> str | None:
         if name not in fields or fields[name].is_null:
@@ -138,7 +142,7 @@ def _session(item: Item, logins: set[str], scenarios: set[str]) -> SessionSeed:
         place=_read(fields, "place", None, Item.one_line),
         partner=_read(fields, "partner", None, Item.one_line),
         goal=_read(fields, "goal", None, Item.one_line),
-        voice=_read(fields, "voice", None, Item.one_line),
+        voice=voice,
         deleted=_read(fields, "deleted", False, Item.flag),
         messages=tuple(_message(one) for one in _listed(fields, "messages")),
     )

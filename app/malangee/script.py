@@ -5,10 +5,12 @@ Everything has a default, so that a folder without the file works.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+
+FILE = "malangee.yaml"
 
 FIELDS = ("place", "partner", "goal")
 """What a scenario is made of, in the order in which it is asked for."""
@@ -17,15 +19,15 @@ VOICES: Mapping[str, str] = MappingProxyType(
     {
         "alloy": "en-us",
         "ash": "en-us+m3",
-        "ballad": "en-gb+m7",
+        "ballad": "en-gb-x-rp+m7",
         "coral": "en-us+f2",
         "echo": "en-us+m1",
-        "fable": "en-gb",
+        "fable": "en-gb-x-rp",
         "nova": "en-us+f4",
         "onyx": "en-us+m5",
-        "sage": "en-gb+f3",
+        "sage": "en-gb-x-rp+f3",
         "shimmer": "en-us+f5",
-        "verse": "en-gb+m2",
+        "verse": "en-gb-x-rp+m2",
     }
 )
 """The service's voices, and the espeak-ng voice that speaks for each."""
@@ -153,6 +155,16 @@ class Builder:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceNamed:
+    """Where the file names a voice, `engine`: of the engine, else of the service."""
+
+    line: int
+    key: str
+    name: str
+    engine: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """The whole file."""
 
@@ -165,6 +177,17 @@ class Script:
     sessions: tuple[SessionSeed, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     builders: tuple[Builder, ...] = ()
+    voices_named: tuple[VoiceNamed, ...] = ()
+
+    def missing_voices(self, lacking: Mapping[str, str]) -> Iterator[tuple[VoiceNamed, str]]:
+        """Where the file names a voice that cannot be had, and what becomes of it. `lacking`: voices that the engine
+        has not, and why.
+        """
+        for named in self.voices_named:
+            if named.engine and named.name in lacking:
+                yield named, lacking[named.name]
+            elif not named.engine and named.name not in self.voices:
+                yield named, f"no voice {named.name[:60]!r} here, it speaks like {DEFAULT_VOICE}"
 
     def conversation(self, session: str, scenario: str, user: str) -> Conversation:
         """The first conversation that fits."""

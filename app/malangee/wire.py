@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,16 @@ from app.engine import Engine, Opened, Stage
 from app.malangee.dialects import DIALECTS
 from app.malangee.gateway import WIRE, Gateway, Open
 from app.malangee.requests import PATHS, ROOT
-from app.malangee.script import Script
+from app.malangee.script import FILE, Script
 
 if TYPE_CHECKING:
     from app.malangee.rest import Desk
     from app.settings import MalangeeSettings
     from app.voice.listening import Ears
+    from app.voice.speech import Speaker
     from app.voice.transcribing import Transcriber
+
+log = logging.getLogger("app.malangee")
 
 
 class MalangeeWire:
@@ -39,6 +43,8 @@ class MalangeeWire:
         self._open: Open | None = None
         self._desk: Desk | None = None
         self._script = Script()
+        self._speaker: Speaker | None = None
+        self._voices_named = asyncio.Event()
         self._ears: Ears | None = None
         self._transcriber: Transcriber | None = None
         self.revisions: Sequence[str] = DIALECTS
@@ -67,7 +73,6 @@ class MalangeeWire:
         from app.emulation.fixtures import Fixtures
         from app.emulation.watching import NotAccepted
         from app.malangee.answers import Answers
-        from app.malangee.fixtures import FILE
         from app.malangee.parts import Parts
         from app.malangee.rest import Desk
         from app.malangee.seeds import seed
@@ -87,6 +92,8 @@ class MalangeeWire:
                 except StoreFailure as failure:
                     raise NotAccepted(str(failure)) from failure
                 self._script = script
+                self._speaker = engine.speaker
+                self._voices_named.set()
 
         async def renew(room: str | None) -> None:
             await people.forget(None if room is None else [room])
@@ -122,13 +129,26 @@ class MalangeeWire:
         self._open = Open(parts, tokens)
 
     async def watch(self) -> None:
-        """Ends the processes that hear, when the server ends."""
+        """Says which voices cannot be had, whenever the file is read; ends the processes that hear with the server."""
         try:
-            await asyncio.Event().wait()
+            while True:
+                await self._voices_named.wait()
+                self._voices_named.clear()
+                await self._check_voices()
         finally:
             for part in (self._ears, self._transcriber):
                 if part is not None:
                     await part.close()
+
+    async def _check_voices(self) -> None:
+        script = self._script
+        assert self._speaker is not None
+        lacking = await self._speaker.lacking(script.voices.values())
+        for name, voice in script.voices.items():
+            if voice in lacking:
+                log.warning("voice %s: %s", name, lacking[voice])
+        for named, why in script.missing_voices({}):
+            log.warning("%s:%d: %s: %s", FILE, named.line, named.key, why)
 
     async def _key(self) -> str:
         """The key that signs tokens: the setting's, the seeded world's, or the one in the data folder."""

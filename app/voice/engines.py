@@ -30,6 +30,15 @@ class SpeechEngine(Protocol):
 
 
 @runtime_checkable
+class NamingEngine(Protocol):
+    """A speech engine that can say beforehand which voices it has."""
+
+    def lacks(self, voice: str) -> str | None:
+        """Why a voice cannot be had as it is named, in a line; None if it can."""
+        ...
+
+
+@runtime_checkable
 class JobEngine(Protocol):
     """An engine with jobs of its own, such as one that listens."""
 
@@ -46,6 +55,7 @@ ENGINES = {
 }
 """Engines that run in workers: name to `module:class`. The class is called without arguments."""
 
+DEFAULT = "pyttsx3"
 REMOTE = "openai"
 
 

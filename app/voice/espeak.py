@@ -69,6 +69,18 @@ class Pyttsx3Engine:
                 return pcm
         raise EngineRefusal(f"espeak-ng cut the sentence short {_TRIES} times")
 
+    def lacks(self, voice: str) -> str | None:
+        """Why a voice cannot be had as it is named, and what is used instead, in a line; None if it can."""
+        try:
+            self._choose(voice)
+        except EngineRefusal as refusal:
+            return f"{refusal}: tones are used"
+        _, _, variant = voice.partition("+")
+        # espeak-ng takes an unknown variant without a word and speaks without it.
+        if variant and not str(self._engine.getProperty("voice")).endswith(f"+{variant.lower()}"):
+            return f"espeak-ng has no variant {variant!r}: it is left out"
+        return None
+
     def _open(self, library: Path | None) -> tuple[Any, Any]:
         """The pyttsx3 engine and the ctypes module below it; both are led to the bundled library, if there is one."""
         find = ctypes.cdll.LoadLibrary

@@ -63,6 +63,12 @@ def base_language(code: str) -> str:
     return _ALIASES.get(base, base)
 
 
+def unspoken(code: str) -> str | None:
+    """That no voice speaks a language, if so; `code` as clients write it."""
+    base = base_language(code)
+    return None if base in VOICES else f"no voice speaks {base[:20]!r}, tones are used"
+
+
 def approximation(language: str, text: str) -> str | None:
     """What a listener should know about how espeak-ng speaks this text, or None if it does it properly.
 

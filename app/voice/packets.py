@@ -5,8 +5,10 @@
     head     UTF-8 JSON object
     body     audio, or nothing
 
-To the worker: {"do": "speak", "text", "voice", "format"} or {"do": "encode", "format"} with 24 kHz PCM as body.
-From the worker: {"ready": engine name} once, then for every job {} with the audio as body, or {"refused": reason}.
+To the worker: {"do": "speak", "text", "voice", "format"} or {"do": "encode", "format"} with 24 kHz PCM as body,
+or {"do": "check"} with a JSON list of voices as body.
+From the worker: {"ready": engine name} once, then for every job {} with the audio as body (for a check: a JSON
+object of the voices that cannot be had, and why), or {"refused": reason}.
 """
 
 from __future__ import annotations

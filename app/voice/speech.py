@@ -8,7 +8,9 @@ VoiceFailure is all a caller has to expect, and with the fallback on only for a 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +20,7 @@ from app.voice.cache import Speech, SpeechCache, cache_key
 from app.voice.encode import mp3, mp3_seconds, pcm_seconds
 from app.voice.engines import REMOTE, locate
 from app.voice.failures import EngineDown, EngineFault, VoiceFailure
-from app.voice.languages import VOICES, approximation, base_language
+from app.voice.languages import VOICES, approximation, base_language, unspoken
 from app.voice.openai import OpenAISpeech
 from app.voice.process import Job
 from app.voice.tone import ToneEngine, silence
@@ -167,6 +169,24 @@ class Speaker:
                 self._flights.pop(key, None)  # at once, so that nobody boards a flight that is being called off
                 flight.task.cancel()
 
+    def unspoken(self, language: str) -> str | None:
+        """That no voice of this speaker speaks a language, if that is known before anything is said."""
+        return unspoken(language) if self._engine == "pyttsx3" else None
+
+    async def lacking(self, voices: Iterable[str]) -> dict[str, str]:
+        """Which voices of the engine cannot be had, and why; sentences in them are spoken in tones, or without what is
+        missing. Empty where that is not known: of an endpoint, of tones, of an engine that does not start.
+        """
+        wanted = list(dict.fromkeys(voices))
+        if self.remote or self._engine == "tone" or not wanted:
+            return {}
+        try:
+            told = json.loads(await self._pool.do(Job({"do": "check"}, json.dumps(wanted).encode())))
+        except EngineFault as fault:
+            log.debug("voices cannot be checked: %s", fault)
+            return {}
+        return {str(voice): str(reason) for voice, reason in told.items()}
+
     def _plan(self, text: str, language: str, voice: str | None, format: Format) -> _Plan:
         if not speakable(text):
             return _Plan("tone", "", "", format)
@@ -179,8 +199,8 @@ class Speaker:
         if self._engine != "pyttsx3":
             return _Plan(self._engine, voice or base, text, format)
         if voice is None:
-            if base not in VOICES:
-                self._note(f"no voice speaks {base[:20]!r}, tones are used")
+            if (why := unspoken(base)) is not None:
+                self._note(why)
                 return _Plan("tone", "", text, format)
             if note := approximation(base, text):
                 self._note(f"language {base} is approximated: {note}")

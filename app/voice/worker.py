@@ -6,6 +6,7 @@ thread of its own watches the input: when the server goes, however it goes, the 
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
@@ -15,7 +16,7 @@ from typing import NoReturn
 
 from app.voice import packets
 from app.voice.encode import MAX_SECONDS, capped, mp3, resample
-from app.voice.engines import JobEngine, SpeechEngine, load
+from app.voice.engines import JobEngine, NamingEngine, SpeechEngine, load
 from app.voice.failures import EngineRefusal
 from app.voice.wording import pieces
 
@@ -40,16 +41,25 @@ def main(name: str) -> NoReturn:
 
 
 def perform(engine: SpeechEngine | JobEngine, head: packets.Head, body: bytes) -> bytes:
-    """Does one job; returns MP3 or 24 kHz PCM of at most a minute, or what an engine with jobs of its own makes of it.
+    """Does one job; returns MP3 or 24 kHz PCM of at most a minute, or which voices the engine lacks, or what an engine
+    with jobs of its own makes of it.
 
     Raises `EngineRefusal`.
     """
     if isinstance(engine, JobEngine):
         return engine.perform(head, body)
+    if head["do"] == "check":
+        return _lacking(engine, json.loads(body))
     pcm = capped(body) if head["do"] == "encode" else _speak(engine, head["text"], head["voice"])
     if not pcm:
         raise EngineRefusal("no sound came of it")
     return mp3(pcm) if head["format"] == "mp3" else pcm
+
+
+def _lacking(engine: SpeechEngine, voices: list[str]) -> bytes:
+    """Which of the voices cannot be had, and why, as a JSON object; an engine that cannot say lacks none."""
+    reasons = {voice: engine.lacks(voice) for voice in voices} if isinstance(engine, NamingEngine) else {}
+    return json.dumps({voice: reason for voice, reason in reasons.items() if reason is not None}).encode()
 
 
 def _speak(engine: SpeechEngine, text: str, voice: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import httpx
 import pytest
 
 from app.emulation.fixtures import FixtureError, load_fixtures
-from app.malangee.fixtures import FILE, KEYS
-from app.malangee.script import Script
+from app.malangee.fixtures import KEYS
+from app.malangee.script import FILE, VOICES, Script
 from app.settings import shipped
 from app.wire_files import WIRE_FILES
 from tests.live import LiveServer, write_fixtures
 from tests.malangee.caller import GUEST, call
 from tests.malangee.conftest import QUICK
+from tests.voice.sound import is_speech
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "malangee.md"
 
@@ -119,3 +121,41 @@ async def test_a_reset_brings_sessions_and_users_back(tmp_path: Path) -> None:
             assert (await client.post("/api/v1/auth/login", data=login)).status_code == 200
             other = {**new, "login_id": "y@example.com", "nickname": "y"}
             assert (await client.post("/api/v1/auth/signup", json=other)).status_code == 200
+
+
+async def test_the_log_names_voices_that_cannot_be_had(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """At the start, and when the file changes; a language of a space, too."""
+    folder = write_fixtures(tmp_path / "f", replies=[], space={"language": "tlh"})
+    file = folder / FILE
+    file.write_text("voices: {sage: en-gb+f3}\nsessions: [{session_id: x, voice: sagee}]\n", encoding="utf-8")
+    with LiveServer(tmp_path / "data", fixtures=folder, watch=False, malangee=QUICK) as server:
+        first = {
+            "voice sage: espeak-ng has no voice 'en-gb+f3': tones are used",
+            "malangee.yaml:2: voice: no voice 'sagee' here, it speaks like alloy",
+            "space test: no voice speaks 'tlh', tones are used",
+        }
+        await told(server, caplog, first)
+        caplog.clear()
+        file.write_text("voices: {echo: nobody}\n", encoding="utf-8")
+        assert await server.run(server.engine.fixtures.reload())
+        second = "voice echo: espeak-ng has no voice 'nobody': tones are used"
+        await told(server, caplog, {second, "space test: no voice speaks 'tlh', tones are used"})
+
+
+async def told(server: LiveServer, caplog: pytest.LogCaptureFixture, wanted: set[str]) -> None:
+    """Returns once the log has said exactly that."""
+
+    def said() -> set[str]:
+        return {record.getMessage() for record in caplog.records if record.levelname == "WARNING"}
+
+    async with asyncio.timeout(20):
+        while not said() >= wanted:
+            await server.run(asyncio.sleep(0))
+    assert said() == wanted
+
+
+async def test_every_voice_that_a_client_may_ask_for_speaks(burst: LiveServer) -> None:
+    for name in VOICES:
+        async with call(burst, f"{GUEST}/demo-guest?voice={name}") as caller:
+            await caller.until("audio.done")
+            assert is_speech(bytes(caller.audio)), name

@@ -7,6 +7,7 @@ import io
 import math
 from typing import Any
 
+import numpy as np
 from mutagen.mp3 import MP3
 
 SENTENCE = "오늘 날씨가 참 좋네요 같이 걸어요."
@@ -16,6 +17,25 @@ def loudness(pcm: bytes) -> float:
     """Root mean square of 16-bit samples."""
     samples = array.array("h", pcm)
     return math.sqrt(sum(sample * sample for sample in samples) / max(1, len(samples)))
+
+
+def is_speech(pcm: bytes) -> bool:
+    """Whether 24 kHz PCM sounds like a voice: neither silence, nor a few pure tones, nor noise.
+
+    A tone has its energy in a narrow band, noise has it everywhere; what a voice has is in between, and wanders.
+    """
+    if loudness(pcm) < 300:
+        return False
+    power = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2").astype(float))) ** 2
+    hertz = np.fft.rfftfreq(len(pcm) // 2, 1 / 24_000)
+    rest = power = np.where((hertz > 50) & (hertz < 8_000), power, 0.0)
+    for _ in range(2):  # the two strongest tones
+        rest = np.where(np.abs(hertz - hertz[rest.argmax()]) <= 10, 0.0, rest)
+    tonal = 1 - rest.sum() / power.sum()
+    heard = power[power > 0]
+    bands = heard[: len(heard) // 50 * 50].reshape(-1, 50).mean(axis=1)
+    flat = np.exp(np.log(bands).mean()) / bands.mean()
+    return bool(tonal < 0.7 and 0.005 < flat < 0.5)
 
 
 def walk_frames(mp3: bytes) -> int:

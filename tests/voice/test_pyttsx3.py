@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
-from app.voice.languages import VOICES
+from app.emulation.conditions import Exact
+from app.emulation.fixtures import load_fixtures
+from app.malangee.script import FILE, Script
+from app.malangee.script import VOICES as MALANGEE_VOICES
+from app.settings import shipped
+from app.voice.encode import mp3
+from app.voice.languages import VOICES, unspoken
+from app.voice.tone import ToneEngine
+from app.wire_files import WIRE_FILES
 from tests.voice.conftest import MakeSpeaker
-from tests.voice.sound import SENTENCE, loudness, mp3_length, walk_frames
+from tests.voice.sound import SENTENCE, is_speech, loudness, mp3_length, walk_frames
 
 GREETINGS = {
     "ko": "안녕하세요, 만나서 반갑습니다.",
@@ -64,6 +74,67 @@ async def test_every_language_of_the_wire_is_really_spoken(make_speaker: MakeSpe
         assert speech.engine == "pyttsx3", code
         assert 0.8 < speech.seconds < 6.0, code
         assert loudness(speech.audio) > 500, code
+        assert is_speech(speech.audio), code
+        file = await speaker.say(GREETINGS[code], code)
+        assert (file.engine, len(file.audio)) == ("pyttsx3", len(mp3(speech.audio))), code
+
+
+def named_voices() -> dict[str, str]:
+    """Every voice of the MaLangEE wire that a table, a shipped fixture or the example page names, and the engine's."""
+    script = load_fixtures(shipped("fixtures"), wires=WIRE_FILES).wires[FILE]
+    assert isinstance(script, Script)
+    page = (Path(__file__).parents[2] / "examples" / "malangee" / "index.html").read_text(encoding="utf-8")
+    offered = page.partition('<select id="voice">')[2].partition("</select>")[0]
+    names = {*MALANGEE_VOICES, *script.voices, *re.findall(r"<option>(\w+)</option>", offered)}
+    names |= {seed.voice for seed in script.sessions if seed.voice is not None}
+    assert names >= {"alloy", "sage", "ballad", "verse", "fable", "nova"}
+    assert names == set(script.voices), "a name without a voice"
+    found = {f"{name} by default": voice for name, voice in MALANGEE_VOICES.items()}
+    return found | dict(script.voices)
+
+
+async def test_every_voice_that_is_named_anywhere_really_speaks(make_speaker: MakeSpeaker) -> None:
+    speaker = await make_speaker(workers=2)
+    voices = named_voices()
+    assert await speaker.lacking(voices.values()) == {}
+    text = "Hello, it is nice to meet you."
+    spoken = await asyncio.gather(*(speaker.say(text, "en", voice=one, format="pcm") for one in voices.values()))
+    for name, speech in zip(voices, spoken, strict=True):
+        assert speech.engine == "pyttsx3", name
+        assert is_speech(speech.audio), name
+
+
+def test_every_language_that_a_fixture_names_has_a_voice() -> None:
+    found = load_fixtures(shipped("fixtures"), wires=WIRE_FILES)
+    named = {seed.space.language for seed in found.spaces} | {language for _, language in found.languages}
+    for entry in found.replies.entries:
+        condition = entry.when.get("language")
+        if isinstance(condition, Exact):
+            named.add(str(condition.value))
+    assert named >= {"ko", "en"}
+    assert [why for why in map(unspoken, named) if why is not None] == []
+
+
+def test_the_judge_of_speech_is_taken_in_by_nothing_else() -> None:
+    noise = np.random.default_rng(7).normal(0, 3_000, 48_000).astype("<i2").tobytes()
+    beep = (6_000 * np.sin(np.arange(48_000) * 2 * np.pi * 440 / 24_000)).astype("<i2").tobytes()
+    for sound in (ToneEngine().speak("Hello, it is nice to meet you."), ToneEngine().speak("네."), noise, beep):
+        assert not is_speech(sound)
+    assert not is_speech(bytes(48_000))
+
+
+async def test_voices_that_cannot_be_had_are_known_beforehand(make_speaker: MakeSpeaker) -> None:
+    speaker = await make_speaker()
+    asked = ("en-us", "en-us+f3", "en-us+Alex", "EN-US", "nobody", "en-us+nobody", "en-us+M3", "../../etc/passwd")
+    assert await speaker.lacking(asked) == {
+        "nobody": "espeak-ng has no voice 'nobody': tones are used",
+        "en-us+nobody": "espeak-ng has no variant 'nobody': it is left out",
+        "en-us+M3": "espeak-ng has no variant 'M3': it is left out",
+        "../../etc/passwd": "'../../etc/passwd' is no name of a voice: tones are used",
+    }
+    assert (await speaker.say("Hello", "en")).engine == "pyttsx3", "the voice before goes on"
+    assert await (await make_speaker(engine="tone")).lacking(asked) == {}
+    assert await (await make_speaker(engine="tests.voice.odd_engines:Odd")).lacking(asked) == {}
 
 
 async def test_mp3_is_what_the_wire_promises(make_speaker: MakeSpeaker) -> None:
