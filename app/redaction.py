@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from app.json_text import sound
+
 SHORTENED = "…"
 """Stands for what was left out."""
 
@@ -30,13 +32,6 @@ def redact(text: str) -> str:
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text
-
-
-def sound(text: str) -> str:
-    """`text` as UTF-8 can hold it: half a surrogate pair, which JSON can spell, becomes U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def redacted(value: object) -> Any:

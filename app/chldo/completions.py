@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from app.json_text import loads
 
 MODELS = (
     *("gpt-4o-mini", "gpt-4o", "gpt-4", "gpt-4-turbo", "claude-3-sonnet-20240229", "claude-3-5-sonnet-20240620"),
@@ -82,8 +82,8 @@ def error_body(message: str, kind: str, param: str | None = None, code: str | No
 def parse_completion(body: bytes) -> CompletionAsk | BadRequest:
     """The body of a request. null counts as left out. Linear in the body; large ones belong into a thread."""
     try:
-        sent = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        sent = loads(body)
+    except ValueError:
         return BadRequest("We could not parse the JSON body of your request.")
     if not isinstance(sent, dict):
         return BadRequest(f"The body of a request is a JSON object, not {_name(sent)}.")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from app.json_text import dumps
 
 
 class Frame:
@@ -21,7 +21,7 @@ class Frame:
 
     def encode(self) -> str:
         """The frame as compact JSON text, keys in declared order."""
-        return orjson.dumps(self).decode()
+        return dumps(self)
 
 
 # -- answers outside a turn ------------------------------------------------------------------------------------------

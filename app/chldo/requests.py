@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from app.chldo.frames import ErrorFrame, ForbiddenFrame, Frame
 from app.chldo.revisions import Revision
+from app.json_text import loads
 
 KEY_UNKNOWN = "api_key is not exist"
 KEY_UNUSABLE = "api_key is not usable"
@@ -105,8 +104,8 @@ Request = Status | SendMsg | Greet
 def parse(text: str, revision: Revision) -> Request | Refusal | Forbidden:
     """One text message from a client, judged by the rules of `revision`."""
     try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        body = loads(text)
+    except ValueError:
         return Forbidden()
     if not isinstance(body, dict):
         return Forbidden()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field, model_validator
 
 from app.control.plane import Body, Plane, router
 from app.control.refusals import Refused
 from app.emulation.lines import Line, may_close_with
+from app.json_text import dumps
 
 LONGEST_REASON = 123
 """Bytes of a close frame's reason."""
@@ -84,7 +84,7 @@ def connection_routes(plane: Plane) -> APIRouter:
     async def push(uid: Id, body: Push) -> Connection:
         """It goes out as it is: no fault strikes it."""
         line = find(uid)
-        text = body.text if body.text is not None else orjson.dumps(body.frame).decode()
+        text = body.text if body.text is not None else dumps(body.frame)
         try:
             await line.push(text)
         except OSError:

@@ -17,6 +17,7 @@ from app.control.plane import Plane, Removed, router
 from app.control.refusals import Refused, refusal
 from app.emulation import journal
 from app.emulation.journal import KINDS, Entry, Journal, TooManyFollowers
+from app.json_text import dumps
 
 T = TypeVar("T")
 
@@ -198,7 +199,7 @@ class _Feed(Response):
 
 
 def _event(entry: Entry) -> bytes:
-    return b"id: %d\ndata: %s\n\n" % (entry.seq, orjson.dumps(entry.plain(), default=str))
+    return b"id: %d\ndata: %s\n\n" % (entry.seq, dumps(entry.plain()).encode())
 
 
 def _skipped(entries: int) -> bytes:
@@ -209,7 +210,7 @@ async def _json(entries: Sequence[Entry], **more: Any) -> Response:
     """Entries as JSON; others get their turn while many are made ready."""
     parts: list[bytes] = []
     for number, entry in enumerate(entries, 1):
-        parts.append(orjson.dumps(entry.plain(), default=str))
+        parts.append(dumps(entry.plain()).encode())
         if number % _SLICE == 0:
             await asyncio.sleep(0)
     rest = orjson.dumps(more)[1:]

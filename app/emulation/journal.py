@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-import orjson
-
 from app.emulation.determinism import Clock, machine_monotonic
 from app.emulation.kept import Detail, Kept, Plain, Raw
-from app.redaction import SHORTENED, redact, redacted, sound
+from app.json_text import dumps, loads, sound
+from app.redaction import SHORTENED, redact, redacted
 
 KINDS = ("open", "refused", "in", "out", "close", "http", "match", "fault", "control", "note")
 """What an entry can be: a socket opened, refused or closed, a frame from or to the client, an HTTP call, which reply
@@ -56,8 +55,8 @@ class Entry:
         if self.text is None:
             return None
         try:
-            return orjson.loads(self.text)
-        except orjson.JSONDecodeError:
+            return loads(self.text)
+        except ValueError:
             return None
 
     @property
@@ -134,10 +133,10 @@ def _says(entry: Entry, wanted: str) -> bool:
         # What is redacted only gets shorter: most entries need no more than this look.
         if (wanted in text or SHORTENED in wanted) and wanted in redact(text):
             return True
-        if "\\u" in text and (body := entry.body) is not None and wanted in redact(orjson.dumps(body).decode()):
+        if "\\u" in text and (body := entry.body) is not None and wanted in redact(dumps(body)):
             return True
     detail = entry.shown_detail
-    return detail is not None and wanted in orjson.dumps(detail, default=str).decode()
+    return detail is not None and wanted in dumps(detail)
 
 
 class Feed:

@@ -15,9 +15,8 @@ import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-import orjson
-
 from app.emulation.journal import Entry
+from app.json_text import dumps
 
 log = logging.getLogger("app.journal")
 
@@ -92,9 +91,9 @@ class JournalFile:
                 try:
                     lost = self._overrun + self._failed - self._told
                     if lost:
-                        lines.write(orjson.dumps({"kind": "lost", "entries": lost}).decode())
+                        lines.write(dumps({"kind": "lost", "entries": lost}))
                         self._told += lost
-                    lines.write(orjson.dumps(entry.plain(), default=str).decode())
+                    lines.write(dumps(entry.plain()))
                     failing = False
                 except (OSError, ValueError, TypeError) as error:
                     self._failed += 1

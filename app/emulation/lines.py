@@ -14,8 +14,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
-
 from app.emulation.determinism import Ids, Strand, World
 from app.emulation.exchanges import Exchange, struck_detail
 from app.emulation.faults.connections import ConnectionFaults
@@ -26,6 +24,7 @@ from app.emulation.faults.rules import Rule
 from app.emulation.journal import Journal, Reader
 from app.emulation.occasions import Occasion
 from app.emulation.presence import GONE, Event, LineGone, Presence, Receive
+from app.json_text import dumps, loads
 
 __all__ = ["RAW", "RESET", "Event", "Line", "LineGone", "Lines", "Receive", "Send", "never_last"]
 
@@ -329,7 +328,7 @@ class Line:
     async def _deny(self, status: int, body: Any) -> None:
         self._ended(0, "", "fault")
         self._write("refused", detail={"status": status})
-        text = orjson.dumps(body)
+        text = dumps(body).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
         await self._send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await self._send({"type": "websocket.http.response.body", "body": text, "more_body": False})
@@ -385,8 +384,8 @@ class Line:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        body = loads(text)
+    except ValueError:
         return None
     return body if isinstance(body, dict) else None
 

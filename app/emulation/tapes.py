@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +21,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import orjson
+
+from app.json_text import dumps
 
 VERSION = 1
 SUFFIX = ".jsonl"
@@ -400,30 +401,21 @@ def header_line(
         header["refused"] = {"status": refused.status, "content_type": refused.content_type, "body": refused.body}
     if headers:
         header["headers"] = headers
-    return dumped(header)
+    return dumps(header)
 
 
 def frame_line(direction: Direction, at: float, message: str | bytes | None) -> str:
     """The line of one message."""
     if isinstance(message, bytes):
-        return dumped({"from": direction, "at": round(at, 6), "data": base64.b64encode(message).decode()})
-    return dumped({"from": direction, "at": round(at, 6), "text": message or ""})
+        return dumps({"from": direction, "at": round(at, 6), "data": base64.b64encode(message).decode()})
+    return dumps({"from": direction, "at": round(at, 6), "text": message or ""})
 
 
 def file_line(at: float, file: str, url: str) -> str:
     """The line of a file that was kept."""
-    return dumped({"at": round(at, 6), "file": file, "url": url})
+    return dumps({"at": round(at, 6), "file": file, "url": url})
 
 
 def close_line(at: float, code: int, reason: str, by: Closer) -> str:
     """The line of the end."""
-    return dumped({"at": round(at, 6), "close": code, "reason": reason, "by": by})
-
-
-def dumped(value: object) -> str:
-    """Compact JSON that can be written as UTF-8 whatever a text holds."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # half of a surrogate pair, which JSON may have and UTF-8 may not
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace").decode()
+    return dumps({"at": round(at, 6), "close": code, "reason": reason, "by": by})

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from app.hashee.frames import AgentTyping, Frame
+from app.json_text import dumps
 
 FIRST = "2026-01"
 SECOND = "2026-05"
@@ -62,7 +61,7 @@ class Profile:
 
     def encode(self, frame: Frame) -> str:
         """The frame as it is sent."""
-        return orjson.dumps(self.body(frame)).decode()
+        return dumps(self.body(frame))
 
 
 LATER = frozenset(("agent.capability_changed", "system.group_key_rotated"))

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-import orjson
-
 from app.hashee.identifiers import ULID
+from app.json_text import loads
 
 CONTENT_TYPE = re.compile(r"[a-z][a-z_]{0,31}")
 LONGEST_ID = 64
@@ -82,8 +81,8 @@ _STREAM = ("stream.start", *_WITH_PAYLOAD, "stream.abort")
 def parse(text: str) -> Said:
     """What a frame says."""
     try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        body = loads(text)
+    except ValueError:
         return Invalid("the frame is no JSON")
     if not isinstance(body, dict):
         return Invalid("the frame is no JSON object")

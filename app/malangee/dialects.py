@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from app.json_text import dumps
 from app.malangee.frames import (
     RATE,
     AudioDelta,
@@ -111,7 +112,7 @@ class Dialect:
         body = {"type": name, **self._fields(frame)}
         if self.spaced:
             return json.dumps(body)
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return dumps(body)
 
     def ends_turn(self, body: Mapping[str, Any]) -> bool:
         """Whether a frame is the last of an AI turn."""

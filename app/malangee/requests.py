@@ -6,12 +6,12 @@ Nothing that comes from outside is believed; what cannot be used becomes a `Malf
 from __future__ import annotations
 
 import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.json_text import loads
 from app.malangee.dialects import BACKEND, GUIDE, Dialect, Purpose
 from app.malangee.frames import RATE
 
@@ -156,8 +156,8 @@ KEYS = (
 def parse(text: str, dialect: Dialect) -> Request:
     """What a frame asks for."""
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = loads(text)
+    except ValueError:
         return NO_JSON
     if not isinstance(body, dict):
         return NO_OBJECT

@@ -5,13 +5,13 @@ These models are the JSON that `--json` writes; docs/verify.md describes them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from app.contract.checks.rules import Outcome, Rule, Verdict
+from app.json_text import dumps, loads, sound
 
 SHOWN = 20
 """Findings of a rule that are quoted; the rest is counted."""
@@ -136,10 +136,10 @@ def quoted(frame: str, redact: Redact) -> str:
     """A frame for people to read: redacted first, then shortened, so that no half of a secret is left."""
     safe = redact(frame)
     try:
-        body = json.loads(safe)
-    except (ValueError, RecursionError):
-        return cut(safe, LONGEST_FRAME)
-    return cut(json.dumps(_short(body), ensure_ascii=False, separators=(",", ":")), LONGEST_FRAME)
+        body = loads(safe)
+    except ValueError:
+        return cut(sound(safe), LONGEST_FRAME)
+    return cut(dumps(_short(body)), LONGEST_FRAME)
 
 
 def _short(value: Any) -> Any:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-import orjson
-
 from app.emulation.faults.rules import Rule
+from app.json_text import dumps, loads
 
 NO_UTF8 = b"\xff"
 
@@ -33,8 +32,8 @@ def padded(text: str, size: int) -> str:
 def edited(text: str, rule: Rule) -> str:
     """The frame with keys renamed, removed, set and put in order; a text that is no JSON object stays as it is."""
     try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        body = loads(text)
+    except ValueError:
         return text
     if not isinstance(body, dict):
         return text
@@ -46,7 +45,7 @@ def edited(text: str, rule: Rule) -> str:
         _set(body, path.split("."), value)
     first = [name for name in rule["order"] or () if name in body]
     body = {name: body[name] for name in (*first, *(name for name in body if name not in first))}
-    return orjson.dumps(body).decode()
+    return dumps(body)
 
 
 def _remove(body: Any, path: list[str]) -> None:

@@ -13,7 +13,8 @@ from app.emulation.replay.exchanges import Exchange, exchanges
 from app.emulation.replay.identifiers import Scalar, Source, names_identity, renewed_id
 from app.emulation.replay.matching import Recorded, RequestBook, asked, secret_names
 from app.emulation.replay.renewal import Cutter, Known, constants
-from app.emulation.tapes import Tape, dumped
+from app.emulation.tapes import Tape
+from app.json_text import dumps
 
 Refusal = Callable[[str, str, Source], str]
 """Gives the message that tells a client that no tape answers, from the connection's identifier (`""`: the tapes have
@@ -22,7 +23,7 @@ none), a reason in one line, and where identifiers come from.
 
 
 def _plain_refusal(connection: str, reason: str, source: Source) -> str:
-    return dumped({"error": {"type": "not_on_tape", "message": reason}})
+    return dumps({"error": {"type": "not_on_tape", "message": reason}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from app.emulation.replay.files import serve_file
 from app.emulation.replay.library import Opened, Reel, TapeLibrary, path_of, query_of
 from app.emulation.replay.matching import Asked, Conversation, Thread, asked
 from app.emulation.replay.renewal import Cutter, Known, Line, values_of
-from app.emulation.tapes import ABNORMAL, NO_STATUS, Refused, dumped
+from app.emulation.tapes import ABNORMAL, NO_STATUS, Refused
 from app.forwarding import base_url
+from app.json_text import dumps
 
 log = logging.getLogger("app.replay")
 
@@ -94,7 +95,7 @@ class TapeServer:
             known = ", ".join(self.library.paths)
             log.warning("no tape has a connection to %s", path_of(asked_for))
             message = f"no tape has a connection to {path_of(asked_for)}; there are: {known}"
-            await _refuse(send, Refused(404, dumped({"message": message}), "application/json"))
+            await _refuse(send, Refused(404, dumps({"message": message}), "application/json"))
         elif reel.tape.refused is not None:
             await _refuse(send, reel.tape.refused)
         else:
