@@ -53,6 +53,7 @@ SPECIAL: dict[str, object] = {"journal.file": 4096, "v3.url_base": "https://samp
 SPECIAL |= {"forwarded_allow_ips": "10.0.0.0/8"}
 SPECIAL |= {
     "http.head_limit": 8192,
+    "malangee.body_limit": 4096,
     "malangee.pace": "burst",
     "malangee.threshold": 0.5,
     "malangee.prefix": 0.5,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request
 
+from app.bodies import OFF_LOOP
 from app.control.refusals import Refused
 from app.emulation.documents import read_data
 from app.emulation.nodes import Problem
@@ -23,9 +25,15 @@ async def read_body(request: Request, read: Callable[[Item], T]) -> T:
     data = await request.body()
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     json = kind not in _YAML
+    if len(data) > OFF_LOOP:
+        return await asyncio.to_thread(_read, data, json, read)
+    return _read(data, json, read)
+
+
+def _read(data: bytes, json: bool, read: Callable[[Item], T]) -> T:
     if json:
         try:
-            orjson.loads(data)
+            orjson.loads(data)  # strictly: what a rule or a reply says is meant, and is used
         except orjson.JSONDecodeError as error:
             raise Refused(400, f"body: expected valid JSON, found an error at {error.pos}: {error.msg}") from None
     report = Report()

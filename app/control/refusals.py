@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from app.bodies import BoundedRequest
 from app.emulation.nodes import LARGEST_FILE, one_line
 from app.spaces.failures import StoreFailure
 
@@ -53,22 +54,6 @@ def refusal(status: int, *lines: str, headers: Mapping[str, str] | None = None) 
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 
-class BoundedRequest(Request):
-    """A request whose body is read up to `LARGEST_BODY`."""
-
-    async def body(self) -> bytes:
-        if not hasattr(self, "_body"):
-            parts: list[bytes] = []
-            size = 0
-            async for part in self.stream():
-                size += len(part)
-                if size > LARGEST_BODY:
-                    raise Refused(413, f"body: expected at most {LARGEST_BODY} bytes, found more")
-                parts.append(part)
-            self._body = b"".join(parts)
-        return self._body
-
-
 class ControlRoute(APIRoute):
     """A route that says no in the control plane's own way."""
 
@@ -77,7 +62,7 @@ class ControlRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(BoundedRequest(_as_json(request.scope), request.receive))
+                return await handle(BoundedRequest(_as_json(request.scope), request.receive, limit=LARGEST_BODY))
             except RequestValidationError as error:
                 return refusal(400, *_lines(error.errors()))
             except Refused as no:

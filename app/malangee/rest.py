@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2PasswordBearer
 
+from app.bodies import BoundedRequest
 from app.emulation.determinism import Clock, Ids
 from app.malangee.requests import ROOT
 from app.malangee.shapes import (
@@ -66,14 +67,16 @@ _ASKS = {"WWW-Authenticate": "Bearer"}
 
 
 class StoreRoute(APIRoute):
-    """A route whose store may fail: that is 503, in one line of log."""
+    """A route whose store may fail: that is 503, in one line of log. Its body has at most `body_limit` bytes."""
+
+    body_limit = 1024 * 1024
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             try:
-                return await handle(request)
+                return await handle(BoundedRequest(request.scope, request.receive, limit=self.body_limit))
             except StoreFailure as failure:
                 log.error("%s %s: %s", request.method, request.url.path, failure)
                 return JSONResponse({"detail": STORE_FAILS}, 503)
@@ -96,13 +99,15 @@ def rest_routes(
     *,
     clock: Clock,
     ids: Ids,
+    body_limit: int,
 ) -> APIRouter:
     """The endpoints. `desk` may take a moment after the start; `hints`: of the open connection on a session."""
     everywhere: Answers = {
         400: {"model": Detail, "description": "The body cannot be read, or what it asks for cannot be done."},
         503: {"model": Detail, "description": "The server is still starting, or its store fails."},
     }
-    router = APIRouter(prefix=ROOT, tags=["MaLangEE"], route_class=StoreRoute, responses=everywhere)
+    route = type("Route", (StoreRoute,), {"body_limit": body_limit})
+    router = APIRouter(prefix=ROOT, tags=["MaLangEE"], route_class=route, responses=everywhere)
 
     async def at_desk() -> Desk:
         found = await desk()

@@ -67,7 +67,8 @@ class MalangeeWire:
         from app.malangee.rest import rest_routes
 
         world = self._stage.world
-        return (rest_routes(self._at_desk, self._hints, clock=world.clock, ids=world.ids.branch(self.name, "http")),)
+        ids, limit = world.ids.branch(self.name, "http"), self._settings.body_limit
+        return (rest_routes(self._at_desk, self._hints, clock=world.clock, ids=ids, body_limit=limit),)
 
     async def open(self, engine: Engine) -> None:
         from app.emulation.fixtures import Fixtures

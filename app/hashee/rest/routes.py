@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.bodies import BodyTooLarge, BoundedRequest
 from app.hashee.access import Credential, credential_of
 from app.hashee.identifiers import UUID
 from app.hashee.refusals import Refused
@@ -133,6 +134,8 @@ class HasheeRoute(APIRoute):
         unlimited = self.path_format.endswith(LONG)
 
         async def handle(request: Request) -> Response:
+            if not unlimited:
+                request = BoundedRequest(request.scope, request.receive, limit=BODY_LIMIT)
             try:
                 _check_address(request)
                 if not unlimited:
@@ -144,6 +147,8 @@ class HasheeRoute(APIRoute):
                 return refusal_answer(refused)
             except RequestValidationError as wrong:
                 return refusal_answer(_invalid(wrong, request))
+            except BodyTooLarge:
+                return refusal_answer(Refused("PAYLOAD_TOO_LARGE", f"At most {BODY_LIMIT} bytes"))
             except HTTPException as wrong:
                 if wrong.status_code != 400:
                     raise
