@@ -36,6 +36,7 @@ from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
 from app.forwarding import TrustedProxies
 from app.hashee.wire import HasheeWire
+from app.head_requests import answer_head
 from app.malangee.wire import MalangeeWire
 from app.settings import Settings, SettingsError, shipped
 from app.socket_protocol import VERSION
@@ -376,6 +377,8 @@ class Application(FastAPI):
             if self.openapi_schema is None and scope["path"] in (self.openapi_url, f"{CONTROL}/"):
                 await asyncio.to_thread(self.openapi)  # a quarter of a second, once
             app = self.tapes if taped and self.tapes is not None else super().__call__
+            if scope["method"] == "HEAD" and not taped:
+                app = partial(answer_head, app)
             await self._calls(app, scope, receive, send)
         elif scope["type"] != "websocket":
             await super().__call__(scope, receive, send)

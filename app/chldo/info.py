@@ -9,9 +9,10 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from app.emulation.determinism import Ids
+from app.stored_file import StoredFile
 
 if TYPE_CHECKING:
     from app.voice.library import VoiceLibrary
@@ -47,15 +48,25 @@ def info_routes(ids: Ids, library: Callable[[], Awaitable[VoiceLibrary | None]])
         raw = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0]
         room, _, name = raw.removeprefix(VOICES).partition("/")
         if not name.endswith(".mp3"):
-            return _xml(404, "NoSuchKey", "The specified key does not exist.")
+            return _no_such_key()
         found = voices.check(unquote(room), unquote(name.removesuffix(".mp3")), request.query_params)
         if isinstance(found, Found):
-            return FileResponse(Path(found.path), media_type="audio/mpeg")
+            return StoredFile(
+                Path(found.path), media_type="audio/mpeg", unsatisfiable=_out_of_range, missing=_no_such_key
+            )
         if isinstance(found, Denied):
             return _xml(403, "AccessDenied", found.reason)
-        return _xml(404, "NoSuchKey", "The specified key does not exist.")
+        return _no_such_key()
 
     return routes
+
+
+def _no_such_key() -> Response:
+    return _xml(404, "NoSuchKey", "The specified key does not exist.")
+
+
+def _out_of_range() -> Response:
+    return _xml(416, "InvalidRange", "The requested range is not satisfiable")
 
 
 def _xml(status: int, code: str, message: str) -> Response:

@@ -37,6 +37,7 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "WRONG_CONNECTION_MODE": (409, "The agent has another connection mode"),
     "ALREADY_EXISTS": (409, "It exists already"),
     "PAYLOAD_TOO_LARGE": (413, "The payload is too large"),
+    "RANGE_NOT_SATISFIABLE": (416, "The range lies outside of the file"),
     "GROUP_ONLY": (422, "Only in a group"),
     "ARTIFACT_LIMIT": (422, "The artifact is over a limit"),
     "ACCOUNT_LOCKED": (423, "Too many failed attempts"),

@@ -8,6 +8,7 @@ import asyncio
 import io
 import re
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +18,7 @@ import pytest
 from mutagen.mp3 import MP3
 
 from tests.golden import VOICE_URL
-from tests.live import Json, LiveServer, sendmsg, talk, write_fixtures
+from tests.live import DEMO_KEY, PATIENCE, Json, LiveServer, sendmsg, talk, write_fixtures
 
 THREE = ["오늘은 날씨가 참 좋습니다.", " 산책하기에 딱 좋은 날이네요!", " 같이 나가실래요, 아니면 쉬실래요?"]
 SLOW = {"when": {"msg": "slow"}, "tokens": ["이것은 첫 번째 문장입니다", ".", " 그리고", " 이것이 두 번째 문장입니다."]}
@@ -83,8 +84,51 @@ async def test_a_part_of_a_voice_can_be_asked_for(server: LiveServer) -> None:
         assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
         beyond = await client.get(url, headers={"Range": f"bytes={len(whole) + 5}-"})
         assert beyond.status_code == 416
+        assert beyond.headers["content-range"] == f"bytes */{len(whole)}"
+        assert "<Code>InvalidRange</Code>" in beyond.text
         head = await client.head(url)
         assert int(head.headers["content-length"]) == len(whole)
+
+
+@pytest.mark.parametrize(
+    "odd", ["items=0-1", "bytes=abc", "bytes", "bytes=", "bytes=-", "bytes=5-2", "=0-1", "bytes=--1"]
+)
+async def test_a_range_that_cannot_be_read_is_ignored(server: LiveServer, odd: str) -> None:
+    url = voices(await spoken(server, "하나"))[0]["voice_url"]
+    async with httpx.AsyncClient() as client:
+        whole = await client.get(url)
+        answer = await client.get(url, headers={"Range": odd})
+    assert (answer.status_code, answer.content) == (200, whole.content)
+
+
+async def test_who_has_a_voice_does_not_get_it_again(server: LiveServer) -> None:
+    url = voices(await spoken(server, "하나"))[0]["voice_url"]
+    async with httpx.AsyncClient() as client:
+        first = await client.get(url)
+        tag, modified = first.headers["etag"], first.headers["last-modified"]
+        assert parsedate_to_datetime(modified) <= parsedate_to_datetime(first.headers["date"])
+        for known in ({"If-None-Match": tag}, {"If-None-Match": f'"x", W/{tag}'}, {"If-None-Match": "*"}):
+            again = await client.get(url, headers=known)
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert (await client.get(url, headers={"If-Modified-Since": modified})).status_code == 304
+        for other in ({"If-None-Match": '"x"'}, {"If-Modified-Since": "yesterday"}):
+            assert (await client.get(url, headers=other)).content == first.content
+        both = await client.get(url, headers={"If-None-Match": '"x"', "If-Modified-Since": modified})
+        assert both.status_code == 200
+        assert (await client.head(url, headers={"If-None-Match": tag})).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path", ["/v3/room/uid/", "/v1/models", "/_emulator/health", "/_emulator/", "/_emulator/journal/live", "/health"]
+)
+async def test_head_answers_wherever_get_does(server: LiveServer, path: str) -> None:
+    headers = {"Authorization": f"Bearer {DEMO_KEY}", "Accept": "text/event-stream"}
+    async with httpx.AsyncClient(base_url=server.http, headers=headers) as client, asyncio.timeout(PATIENCE):
+        head = await client.head(path)
+        async with client.stream("GET", path) as get:
+            assert (head.status_code, head.content) == (get.status_code, b"")
+            assert head.headers["content-type"] == get.headers["content-type"]
+        assert (await client.head("/nowhere")).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ STATUS: Mapping[str, int] = {
     **dict.fromkeys(("EMAIL_TAKEN", "RECALL_EXPIRED", "REVISION_CONFLICT", "ARTIFACT_EXPIRED"), 409),
     **dict.fromkeys(("WRONG_CONNECTION_MODE", "ALREADY_EXISTS"), 409),
     "PAYLOAD_TOO_LARGE": 413,
+    "RANGE_NOT_SATISFIABLE": 416,
     **dict.fromkeys(("GROUP_ONLY", "ARTIFACT_LIMIT"), 422),
     "ACCOUNT_LOCKED": 423,
     **dict.fromkeys(("RATE_LIMITED", "UPLOAD_LIMIT"), 429),

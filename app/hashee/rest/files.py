@@ -14,8 +14,9 @@ from app.forwarding import base_url
 from app.hashee import files
 from app.hashee.access import Credential, same
 from app.hashee.refusals import Refused
-from app.hashee.rest.routes import Answer, Body, Doors, Uid, checked_id, data, routes
+from app.hashee.rest.routes import Answer, Body, Doors, Uid, checked_id, data, refusal_answer, routes
 from app.hashee.shelf import LARGEST
+from app.stored_file import StoredFile
 
 if TYPE_CHECKING:
     from app.hashee.post import Post
@@ -28,6 +29,9 @@ MediaType = Annotated[
         max_length=200, pattern=r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+( *; *[A-Za-z0-9_.+-]+=[A-Za-z0-9_.+-]+){0,5}$"
     ),
 ]
+
+
+GONE = "The bytes of the file are gone"
 
 
 class Announce(Body):
@@ -112,11 +116,17 @@ def file_routes(doors: Doors) -> APIRouter:
     async def fetch(file_id: str, post: Post = doors.Post, who: Credential = doors.Caller) -> Response:
         row = await post.ledger.see(lambda tx: files.fetch(tx, who, checked_id(file_id)))
         if not await post.shelf.has(row.id):  # put back by a snapshot, after a reset that took the bytes
-            raise Refused("NOT_FOUND", "The bytes of the file are gone")
+            raise Refused("NOT_FOUND", GONE)
         # Never shown in a page of this origin, whatever it is.
         named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename)}"}
         safe = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
-        return FileResponse(post.shelf.path(file_id), media_type=row.content_type, headers={**named, **safe})
+        return StoredFile(
+            post.shelf.path(file_id),
+            media_type=row.content_type,
+            headers={**named, **safe},
+            unsatisfiable=lambda: refusal_answer(Refused("RANGE_NOT_SATISFIABLE")),
+            missing=lambda: refusal_answer(Refused("NOT_FOUND", GONE)),
+        )
 
     return router
 
