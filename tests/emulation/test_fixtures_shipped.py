@@ -296,3 +296,24 @@ def test_the_problems_in_the_documentation_are_what_is_told(tmp_path: Path) -> N
     with pytest.raises(FixtureError) as caught:
         load_fixtures(tmp_path)
     assert f"```\n{caught.value}\n```" in DOCUMENT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("I like trains", "I like trains."),
+        ("I like trains.", "I like trains."),
+        ("Do you?", "Do you?"),
+        ('He said "no!"', 'He said "no!"'),
+        ("Well… ", "Well…"),
+    ],
+)
+def test_the_default_reply_ends_the_sentence_that_it_quotes(
+    fixtures: Fixtures, language: str, said: str, told: str
+) -> None:
+    """A transcript of speech often has no full stop."""
+    reply = fixtures.replies.answer(ReplyAsk(msg=said, language=language))
+    assert reply is not None
+    text = str(reply.fill(ReplyAsk(msg=said, language=language)).text)
+    assert text.partition(": ")[2].startswith(f"{told} ")
