@@ -70,7 +70,7 @@ function open(context, microphone) {
     // What has come is still heard to its end.
     setTimeout(() => context.close(), Math.max(0, player.until - context.currentTime) * 1000 + 200);
   };
-  return { send, player };
+  return { send, close: () => socket.close(1000) };
 }
 
 function take(frame, player) {
@@ -94,7 +94,7 @@ function take(frame, player) {
       return note(`scenario: ${Object.values(frame.json).slice(0, 3).map((value) => value ?? "?").join(" / ")}`);
     case "disconnected":
       $("report").textContent = JSON.stringify(frame.report, null, 2);
-      return;
+      return call?.close(); // the service's own backend would leave the socket open
     case "error":
       return note(`error: ${frame.message}`);
   }

@@ -71,3 +71,29 @@ async def test_the_page_talks_listens_and_can_be_interrupted(tmp_path: Path, spo
     assert 1.2 < report["user_speech_duration_sec"] < 2.6
     assert "ready → audio.delta" in frames
     assert len(interrupted) == 1
+
+
+@pytest.mark.timeout(240)
+async def test_the_page_closes_after_the_report_of_a_backend_that_does_not(
+    tmp_path: Path, spoken: Callable[[str], Sound]
+) -> None:
+    microphone = tmp_path / "microphone.wav"
+    microphone.write_bytes(wav(quiet(0.5) + spoken("coffee").pcm + quiet(60)))
+    settings = {"transcription": "script", "silence": 0.8, "dialect": "backend"}
+    with (
+        LiveServer(tmp_path / "data", malangee=settings) as server,
+        served(PAGE) as site,
+    ):
+        async with browser(tmp_path / "profile", microphone) as page:
+            await page.do("Page.enable")
+            await page.do("Page.navigate", url=f"{site}/?server={server.ws}&session=demo-guest")
+            await page.until("document.readyState === 'complete' && document.getElementById('start').onclick !== null")
+            await page.run("document.getElementById('start').click()")
+            await page.until("document.querySelectorAll('#talk .assistant').length === 2")
+            await page.run("document.getElementById('stop').click()")
+            await page.until("document.getElementById('state').dataset.state === 'closed'")
+            talk = await page.run("[...document.querySelectorAll('#talk li')].map(l => [l.className, l.textContent])")
+            report = json.loads(await page.run("document.getElementById('report').textContent"))
+            assert not await page.run("document.getElementById('start').disabled"), "ready for another talk"
+    assert talk[-1] == ["note", "closed with 1000"]
+    assert [one["role"] for one in report["messages"]] == ["assistant", "user", "assistant"]
