@@ -85,6 +85,10 @@ class Wire(Protocol):
     """The dated states of it that it can speak, oldest first."""
     revision: str
     """The one that a connection speaks which does not say; may be set while the server runs."""
+    credentialed: Sequence[str]
+    """Prefixes of HTTP paths to which pages of every origin that may call may also send credentials. Not for what
+    identifies a caller by a cookie.
+    """
 
     @property
     def running(self) -> int:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
@@ -30,6 +29,7 @@ from app.chldo.wire import ChldoWire
 from app.control.access import Access, guard
 from app.control.health import health_routes
 from app.control.refusals import describe, known_parameters, no_such_endpoint
+from app.cors import Cors
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock, aside
 from app.emulation.journal import Journal
@@ -482,18 +482,8 @@ def create_app(
     access = app.state.access = Access.of(settings)
     program.complete = app.complete
     origins = [origin.strip().rstrip("/") for origin in settings.cors.split(",") if origin.strip()]
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        # Cookies (of Hashee's refresh) are for pages that are named: with `*` browsers do not send them anywhere.
-        allow_credentials="*" not in origins,
-        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=["*"],
-        expose_headers=[
-            *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Location"),
-            *("Last-Modified", "Retry-After"),
-        ],
-    )
+    credentialed = [prefix for wire in program.wires for prefix in wire.credentialed]
+    app.add_middleware(Cors, origins=origins, credentialed=credentialed)
     app.router.routes.extend(health_routes(program.report).routes)
     for wire in program.wires:
         app.late.append(partial(wire_routes, wire, access))

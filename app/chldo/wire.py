@@ -33,6 +33,7 @@ class ChldoWire:
         self._opened = opened
         self._actions: Actions | None = None
         self.revisions: Sequence[str] = tuple(REVISIONS)
+        self.credentialed: Sequence[str] = ()
         self.gateway = Gateway(revision=revision, settings=settings, stage=stage, actions=self._acting)
         self.sockets: Mapping[str, ASGIApp] = dict.fromkeys(PATHS, self.gateway)
 

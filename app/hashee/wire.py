@@ -46,6 +46,7 @@ class HasheeWire:
         self._webhooks: Webhooks | None = None
         self._cast: Cast | None = None
         self.revisions: Sequence[str] = tuple(PROFILES)
+        self.credentialed: Sequence[str] = ()
         self.gateway = Gateway(
             stage=stage,
             profile=self._settings.profile,

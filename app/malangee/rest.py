@@ -118,18 +118,16 @@ def rest_routes(
     AtDesk = Annotated[Desk, Depends(at_desk)]  # noqa: N806 - a type
 
     async def guest(at: AtDesk, token: Annotated[str | None, Depends(_BEARER)]) -> User | None:
-        """The user, if there is a token; a bad one is refused."""
-        if not token:
-            return None
-        login = at.tokens.read(token)
-        user = await at.people.user(login) if login is not None else None
-        if user is None:
-            raise HTTPException(401, NOT_VALIDATED, _ASKS)
-        return user
+        """The user of the token; without one, or with one that does not count, whoever calls is a guest."""
+        login = at.tokens.read(token) if token else None
+        return None if login is None else await at.people.user(login)
 
-    async def member(user: Annotated[User | None, Depends(guest)]) -> User:
+    async def member(
+        user: Annotated[User | None, Depends(guest)], token: Annotated[str | None, Depends(_BEARER)]
+    ) -> User:
+        """The user of the token, which has to be there and to count."""
         if user is None:
-            raise HTTPException(401, NOT_AUTHENTICATED, _ASKS)
+            raise HTTPException(401, NOT_VALIDATED if token else NOT_AUTHENTICATED, _ASKS)
         return user
 
     Member = Annotated[User, Depends(member)]  # noqa: N806
@@ -142,7 +140,9 @@ def rest_routes(
         """Makes a user."""
         try:
             kept = await at.passwords.hash(body.password)
-            user = await at.people.add_user(body.login_id, body.nickname, kept, active=body.is_active, at=clock.time())
+            user = await at.people.add_user(
+                body.login_id, body.nickname, kept, active=body.is_active is not False, at=clock.time()
+            )
         except Taken as taken:
             raise HTTPException(400, LOGIN_TAKEN if taken.what == "login_id" else NICKNAME_TAKEN) from taken
         return UserOut.of(user)
@@ -152,7 +152,7 @@ def rest_routes(
         at: AtDesk,
         username: Annotated[str, Form(max_length=200)],
         password: Annotated[str, Form(max_length=200)],
-        grant_type: Annotated[str, Form(max_length=40)] = "password",
+        grant_type: Annotated[str | None, Form(pattern="password", max_length=40)] = None,
         scope: Annotated[str, Form(max_length=200)] = "",
     ) -> TokenOut:
         """A token for a login and its password."""
@@ -180,11 +180,11 @@ def rest_routes(
 
     @router.put("/users/me", responses=refused)
     async def change_me(body: UserChanges, user: Member, at: AtDesk) -> UserOut:
-        """Changes nickname or password."""
+        """Changes nickname or password; what is empty or null stays as it is."""
         changes: dict[str, str] = {}
-        if body.nickname is not None:
+        if body.nickname:
             changes["nickname"] = body.nickname
-        if body.password is not None:
+        if body.password:
             changes["password"] = await at.passwords.hash(body.password)
         return await change(at, user, changes)
 
@@ -210,7 +210,11 @@ def rest_routes(
     @router.post("/scenarios")
     async def add_scenario(body: ScenarioIn, at: AtDesk) -> ScenarioOut:
         """Adds a scenario."""
-        topic = Topic(**body.model_dump(), created_at=clock.time())
+        topic = Topic(
+            **{name: value or "" for name, value in body.model_dump(exclude={"level"}).items()},
+            level=body.level,
+            created_at=clock.time(),
+        )
         if not await at.people.add_topic(topic):
             raise HTTPException(400, SCENARIO_TAKEN)
         return ScenarioOut.of(topic)
@@ -225,7 +229,7 @@ def rest_routes(
 
     @router.post("/chat/sessions")
     async def begin_session(body: SessionIn, user: Guest, at: AtDesk) -> SessionOut:
-        """Makes a session to talk in; without a token it is a guest's."""
+        """Makes a session to talk in; without a token that counts it is a guest's."""
         now = clock.time()
         topic = await at.people.topic(body.scenario_id) if body.scenario_id else None
         row = SessionRow(
@@ -250,7 +254,7 @@ def rest_routes(
         user: Member,
         at: AtDesk,
         skip: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        limit: Annotated[int, Query(ge=0, le=1_000)] = 20,
     ) -> SessionList:
         """The user's sessions."""
         total, page = await at.people.sessions_of(user.id, skip=skip, limit=limit)

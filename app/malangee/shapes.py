@@ -7,13 +7,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from app.malangee.records import iso
 from app.spaces.people import Message, SessionRow, Topic, User
 
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+BLANK = "빈 값이나 공백만 입력할 수 없습니다."
+"""The service's own words for a field that has only white space."""
+
+
+def filled(text: str) -> str:
+    """The text as it is. Raises ValueError, with the words that 422 tells, if there is nothing in it."""
+    if not text.strip():
+        raise ValueError(BLANK)
+    return text
+
+
+Word = Annotated[str, StringConstraints(max_length=200)]
+Filled = Annotated[Word, AfterValidator(filled)]
 Note = Annotated[str, StringConstraints(max_length=4_000)]
 
 
@@ -25,10 +36,10 @@ def naive(at: float) -> str:
 class SignUp(BaseModel):
     """A new user."""
 
-    login_id: Word
-    nickname: Word
-    password: Secret
-    is_active: bool = True
+    login_id: Filled
+    nickname: Filled
+    password: Filled
+    is_active: bool | None = True
 
 
 class LoginId(BaseModel):
@@ -47,7 +58,7 @@ class UserChanges(BaseModel):
     """What changes of a user."""
 
     nickname: Word | None = None
-    password: Secret | None = None
+    password: Word | None = None
 
 
 class Available(BaseModel):
@@ -90,12 +101,12 @@ class ScenarioIn(BaseModel):
 
     id: Word
     title: Word
-    description: Note = ""
-    place: Note = ""
-    partner: Note = ""
-    goal: Note = ""
-    level: int = Field(1, ge=1, le=100)
-    category: Note = ""
+    description: Note | None = None
+    place: Note | None = None
+    partner: Note | None = None
+    goal: Note | None = None
+    level: int = Field(1, ge=-(2**31), lt=2**31)
+    category: Note | None = None
 
 
 class ScenarioOut(BaseModel):

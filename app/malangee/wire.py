@@ -48,6 +48,7 @@ class MalangeeWire:
         self._ears: Ears | None = None
         self._transcriber: Transcriber | None = None
         self.revisions: Sequence[str] = DIALECTS
+        self.credentialed: Sequence[str] = (f"{ROOT}/",)
         self.gateway = Gateway(settings=settings, stage=stage, opened=self._opening, dialect=settings.dialect)
         self.sockets: Mapping[str, ASGIApp] = {f"{ROOT}/*": self.gateway, **dict.fromkeys(PATHS, self.gateway)}
 

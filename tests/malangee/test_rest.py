@@ -75,6 +75,91 @@ async def test_what_is_no_user_is_422(client: httpx.AsyncClient, body: Any) -> N
     assert {"type", "loc", "msg", "input"} <= set(answer.json()["detail"][0])
 
 
+BLANK = "Value error, 빈 값이나 공백만 입력할 수 없습니다."
+
+
+async def test_422_has_the_services_texts(client: httpx.AsyncClient) -> None:
+    """Which front ends join and show."""
+
+    async def texts(path: str, **options: Any) -> list[tuple[str, str]]:
+        answer = await client.post(path, **options)
+        assert answer.status_code == 422
+        return [(str(one["loc"][-1]), one["msg"]) for one in answer.json()["detail"]]
+
+    new = {"login_id": "y@example.com", "nickname": "와이", "password": "secret12345"}
+    assert await texts("/auth/signup", json=new | {"login_id": "  "}) == [("login_id", BLANK)]
+    blank = {"login_id": "", "nickname": "\t", "password": " "}
+    assert await texts("/auth/signup", json=blank) == [(name, BLANK) for name in blank]
+    (told,) = (await client.post("/auth/signup", json=new | {"nickname": " "})).json()["detail"]
+    assert (told["type"], told["loc"], told["input"]) == ("value_error", ["body", "nickname"], " ")
+    assert await texts("/auth/signup", json={}) == [(name, "Field required") for name in new]
+    assert await texts("/auth/login", data={"username": "x"}) == [("password", "Field required")]
+    login = {"username": "x", "password": "y", "grant_type": "code"}
+    assert await texts("/auth/login", data=login) == [("grant_type", "String should match pattern 'password'")]
+    boolean = "Input should be a valid boolean, unable to interpret input"
+    assert await texts("/chat/sessions", json={"show_text": "perhaps"}) == [("show_text", boolean)]
+
+
+async def test_what_the_service_takes_is_taken(client: httpx.AsyncClient, quick: LiveServer) -> None:
+    assert told(await client.post("/auth/check-login-id", json={"login_id": " "})) == (200, {"is_available": True})
+    assert told(await client.post("/auth/check-nickname", json={"nickname": ""})) == (200, {"is_available": True})
+    new = {"login_id": " z@example.com ", "nickname": "제트", "password": " secret ", "is_active": None}
+    answer = await client.post("/auth/signup", json=new)
+    assert (answer.status_code, answer.json()["login_id"], answer.json()["is_active"]) == (200, " z@example.com ", True)
+    who = {"username": new["login_id"], "password": new["password"]}
+    headers = {"Authorization": f"Bearer {await token(quick, who)}"}  # type: ignore[arg-type]
+    same = await client.put("/users/me", json={"nickname": "", "password": ""}, headers=headers)
+    assert (same.status_code, same.json()["nickname"]) == (200, "제트")
+    assert (await client.post("/auth/login", data=who)).status_code == 200
+    made = {"id": "nulls", "title": "t", "description": None, "place": None, "partner": None, "goal": None, "level": 0}
+    assert told(await client.post("/scenarios", json=made))[0] == 200
+    listed = await client.get("/chat/sessions", params={"limit": 0}, headers=headers)
+    assert told(listed) == (200, {"total": 0, "items": [], "has_next": False})
+
+
+@pytest.mark.parametrize(
+    "sent", ["Bearer a.b.c", "Bearer expired", "Bearer nobody", "Basic dTpw", "Bearer ", "nonsense"]
+)
+async def test_a_session_may_be_made_with_a_token_that_counts_for_nothing(
+    client: httpx.AsyncClient, quick: LiveServer, sent: str
+) -> None:
+    """A 401 would make the front end forget its user."""
+    tokens = quick.program.wires[1]._open.tokens  # type: ignore[attr-defined]
+    made = {"expired": tokens.make("mina@example.com", life=-1.0), "nobody": tokens.make("nobody@example.com")}
+    kind, _, name = sent.partition(" ")
+    headers = {"Authorization": f"{kind} {made.get(name, name)}".rstrip()}
+    answer = await client.post("/chat/sessions", json={"scenario_id": "cafe_order"}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    people = quick.program.wires[1]._open.parts.people  # type: ignore[attr-defined]
+    assert (await quick.run(people.session(answer.json()["session_id"]))).user_id is None
+    async with call(quick, f"{GUEST}/{answer.json()['session_id']}") as caller:
+        await caller.until("ready")
+    kept_out = await client.get("/users/me", headers=headers)
+    assert kept_out.status_code == 401
+
+
+async def test_pages_of_any_origin_may_send_credentials(client: httpx.AsyncClient, quick: LiveServer) -> None:
+    """The origin is echoed, also where the answer is an error; other wires do not take part in it."""
+    page = {"Origin": "http://front.example:3000"}
+    for path, status in (("/scenarios", 200), ("/users/me", 401), ("/nothing", 404)):
+        answer = await client.get(path, headers=page)
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == page["Origin"]
+        assert answer.headers["access-control-allow-credentials"] == "true"
+        assert "Origin" in answer.headers["vary"]
+    asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization, content-type"}
+    answer = await client.options("/users/me", headers=page | asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == page["Origin"]
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert answer.headers["access-control-allow-headers"] == asked["Access-Control-Request-Headers"]
+    methods = answer.headers["access-control-allow-methods"].split(", ")
+    assert sorted(methods) == ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+    other = await client.get(f"{quick.http}/_emulator/health", headers=page)
+    assert other.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in other.headers
+
+
 @pytest.mark.parametrize("path", ["/users/me", "/chat/sessions", "/chat/sessions/demo-airport", "/analytics/user/me"])
 async def test_without_a_token_it_is_401(client: httpx.AsyncClient, path: str) -> None:
     none = await client.get(path)
