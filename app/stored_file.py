@@ -17,6 +17,11 @@ NOT_MODIFIED_HEADERS = ("etag", "last-modified", "cache-control", "vary", "conte
 """What a 304 repeats of the 200 that it stands for."""
 
 
+DATE_LAG = 2.0
+"""Seconds that the Date of an answer may be behind, as uvicorn writes it once a second: nothing may be modified after
+it.
+"""
+
 _RANGE = re.compile(r"[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18}")
 
 
@@ -43,7 +48,8 @@ class StoredFile(FileResponse):
     def set_stat_headers(self, stat_result: os.stat_result) -> None:
         super().set_stat_headers(stat_result)
         # A voice is modified at the second it expires; when it was stored is what its inode says.
-        self.headers["last-modified"] = formatdate(min(stat_result.st_mtime, stat_result.st_ctime), usegmt=True)
+        stored = min(stat_result.st_mtime, stat_result.st_ctime) - DATE_LAG
+        self.headers["last-modified"] = formatdate(stored, usegmt=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

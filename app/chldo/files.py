@@ -12,7 +12,6 @@ from contextlib import aclosing
 from html import escape
 from typing import Any, Protocol
 
-import orjson
 from fastapi import APIRouter
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -25,6 +24,7 @@ from app.chldo.memory import UNREADABLE
 from app.chldo.requests import KEY_UNKNOWN, KEY_UNUSABLE
 from app.emulation.determinism import Ids
 from app.forwarding import base_url, path_in_front
+from app.json_text import loads
 from app.spaces.failures import StoreFailure
 from app.spaces.models import ApiKey, Space
 from app.spaces.s3 import Accepted, S3Error, too_large
@@ -339,8 +339,8 @@ async def _content(form: _Form, body: _Body, limit: int) -> AsyncGenerator[bytes
 def _question(body: bytes) -> Mapping[str, str] | str:
     """What a presignedurl request asks, or what is wrong with it."""
     try:
-        given: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        given: Any = loads(body)
+    except ValueError:
         return "Invalid request body"
     if not isinstance(given, dict):
         return "Invalid request body"
