@@ -19,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.addresses import why_not_connect
+from app.emulation.guarded_network import TargetRefused, allowed
 from app.hashee import webhooks
 from app.hashee.deliveries import CLAIM
 from app.hashee.post import POLLERS
-from app.hashee.targets import Outbound, TargetRefused, allowed
+from app.hashee.targets import Outbound
 from app.hashee.webhook_urls import check_url
 from app.hashee.webhooks import PAUSES, pause_after
 from tests.hashee.people import PAYLOAD, Person, Town, write_cast

@@ -7,7 +7,6 @@ redirects, up to `LARGEST` bytes and `PATIENCE` seconds. One that cannot be had 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import re
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpcore
 
+from app.emulation.guarded_network import Resolve, allowed, guarded_network, resolve
 from app.emulation.recording.upstream import Upstream
 from app.emulation.recording.writer import OpenTape
 from app.emulation.tapes import SOUNDS, is_sound_url
@@ -39,10 +39,14 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 class Voices:
     """Fetches what connections hear of, a few at a time."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, *, look: Resolve = resolve) -> None:
         self._host = upstream.host
-        tls = upstream.tls or ssl.create_default_context()
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=tls, max_connections=AT_ONCE)
+        self._look = look
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=upstream.tls or ssl.create_default_context(),
+            max_connections=AT_ONCE,
+            network_backend=guarded_network(self._judge, PATIENCE),
+        )
         self._turn = asyncio.Semaphore(AT_ONCE)
         self.kept = 0
 
@@ -56,9 +60,6 @@ class Voices:
 
     async def fetch(self, url: str, tape: OpenTape) -> None:
         """Fetches one and keeps it beside the tape."""
-        if not self._may_ask(url):
-            log.warning("%s: a voice is not fetched: it would be at an address of this machine or network", tape.name)
-            return
         try:
             async with self._turn, asyncio.timeout(PATIENCE):
                 content = await self._content(url)
@@ -80,19 +81,13 @@ class Voices:
                     raise ValueError(f"it has more than {LARGEST} bytes")
         return bytes(content)
 
-    def _may_ask(self, url: str) -> bool:
-        """Whether a URL that a server names may be asked: not for what only this machine can reach, unless the server
-        is there itself.
+    async def _judge(self, host: str, port: int) -> list[str]:
+        """Where a host that a server names may be asked: not at what only this machine or network can reach, unless
+        the server is there itself.
         """
-        host = urlsplit(url).hostname or ""
         if host == self._host:
-            return True
-        if host == "localhost" or host.endswith(".localhost"):
-            return False
-        try:
-            return ipaddress.ip_address(host).is_global
-        except ValueError:
-            return True
+            return await resolve(host, port)
+        return await allowed(host, port, secure=True, private=False, look=self._look)
 
 
 class VoicesOfTape:
