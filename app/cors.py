@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.addresses import is_loopback
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 EXPOSED = (
@@ -39,3 +44,35 @@ class Cors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = self._credentialed if scope.get("path", "").startswith(self._prefixes) else self._plain
         await chosen(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOrigins:
+    """Which pages may open WebSockets. Browsers do not ask before they do, and tell the origin only.
+
+    With `*` all may. Otherwise those of the named origins, and the pages of this server itself under a name that is
+    its own (`host`, or loopback): a name that somebody points at this machine later (DNS rebinding) is not. Programs
+    that are no browser send no origin, and may.
+    """
+
+    origins: frozenset[str]
+    host: str
+
+    def admit(self, scope: Scope) -> bool:
+        """Whether a socket may be opened."""
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin is None or "*" in self.origins or origin in self.origins:
+            return True
+        page, asked = host_of(origin.partition("://")[2]), host_of(headers.get("host", ""))
+        own = is_loopback(asked[0]) or asked[0] == self.host.lower()
+        return own and page == asked and page[0] != ""
+
+
+def host_of(netloc: str) -> tuple[str, int | None]:
+    """Name, in lower case, and port of `host:port`; "" for what cannot be read."""
+    try:
+        parts = urlsplit(f"//{netloc}")
+        return (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return "", None

@@ -29,7 +29,7 @@ from app.chldo.wire import ChldoWire
 from app.control.access import Access, guard
 from app.control.health import health_routes
 from app.control.refusals import describe, known_parameters, no_such_endpoint
-from app.cors import Cors
+from app.cors import Cors, SocketOrigins
 from app.emulation.calls import Calls
 from app.emulation.determinism import Clock, RealClock, World, WorldClock, aside
 from app.emulation.journal import Journal
@@ -357,6 +357,7 @@ class Application(FastAPI):
         """HTTP endpoints that are loaded after the port is open, or with the first call before that. Routes are tried
         one after the other: those of the wires come before the many of the control plane.
         """
+        self.origins = SocketOrigins(frozenset("*"), "")
         self.tapes: TapeServer | None = None
         """What answers in place of the wires."""
 
@@ -382,6 +383,9 @@ class Application(FastAPI):
             await self._calls(app, scope, receive, send)
         elif scope["type"] != "websocket":
             await super().__call__(scope, receive, send)
+        elif not self.origins.admit(scope):
+            message = "pages of this origin may not connect; name it in the setting cors (CHLDO_CORS)"
+            await WebSocket(scope, receive, send).send_denial_response(JSONResponse({"message": message}, 403))
         elif (wire := self.sockets.get(ANY) if taped else self._wire_at(scope["path"])) is not None:
             await wire(scope, receive, send)
         else:
@@ -483,6 +487,7 @@ def create_app(
     program.complete = app.complete
     origins = [origin.strip().rstrip("/") for origin in settings.cors.split(",") if origin.strip()]
     credentialed = [prefix for wire in program.wires for prefix in wire.credentialed]
+    app.origins = SocketOrigins(frozenset(origins), settings.host)
     app.add_middleware(Cors, origins=origins, credentialed=credentialed)
     app.router.routes.extend(health_routes(program.report).routes)
     for wire in program.wires:

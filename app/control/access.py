@@ -17,13 +17,13 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 
 from app.addresses import is_loopback
 from app.control.refusals import Refused
+from app.cors import host_of
 from app.emulation.determinism import Ids
 from app.emulation.outgoing import is_ours
 from app.forwarding import forwarding_header
@@ -62,7 +62,7 @@ class Access:
         if is_ours(request.headers):  # whoever names a webhook would ask in the emulator's place
             raise Refused(403, "user-agent: a webhook may not ask")
         if self.token is not None:
-            if shown is None or not hmac.compare_digest(shown.encode(), self.token.encode()):
+            if shown is None or not self._is_token(shown):
                 raise Refused(
                     401,
                     "token: expected the token of the control plane as Authorization: Bearer, found "
@@ -76,18 +76,24 @@ class Access:
                 f"{proxy}: a request that came through a proxy is not one of this machine; "
                 "set a token (control.token, CHLDO_CONTROL_TOKEN) and send it",
             )
-        host = _name(request.headers.get("host", ""))
+        host = host_of(request.headers.get("host", ""))[0]
         if not is_loopback(host) and host not in self.hosts:
             raise Refused(403, f"host: {host or 'none'} is no name of this machine; set a token to be asked under it")
         origin = request.headers.get("origin")
         if origin is None:
-            if request.headers.get("sec-fetch-site") == "cross-site" and (
-                request.headers.get("sec-fetch-mode") != "navigate"
-            ):
+            # A link of another page may show something here; a form of it may not do anything.
+            follows = request.headers.get("sec-fetch-mode") == "navigate" and request.method in ("GET", "HEAD")
+            if request.headers.get("sec-fetch-site") == "cross-site" and not follows:
                 raise Refused(403, "origin: a page of another site may not ask; set a token")
             return
-        if origin not in self.origins and not is_loopback(_name(urlsplit(origin).netloc)):
+        if origin not in self.origins and not is_loopback(host_of(origin.partition("://")[2])[0]):
             raise Refused(403, f"origin: pages of {origin} may not ask; name it in the setting cors, or set a token")
+
+    def _is_token(self, shown: str) -> bool:
+        """Whether a text is the token; in a header it may be UTF-8 or Latin-1, which ASGI does not say."""
+        assert self.token is not None
+        spelt = {shown.encode("utf-8", "replace"), shown.encode("latin-1", "replace")}
+        return any(hmac.compare_digest(one, self.token.encode()) for one in spelt)
 
 
 def _sign_of_a_proxy(request: Request) -> str | None:
@@ -97,14 +103,6 @@ def _sign_of_a_proxy(request: Request) -> str | None:
     if request.scope.get("http_version") == "1.0":
         return "HTTP/1.0"
     return forwarding_header(request.headers.raw)
-
-
-def _name(netloc: str) -> str:
-    """The host of a `host:port`, in lower case; "" if it cannot be read."""
-    try:
-        return (urlsplit(f"//{netloc}").hostname or "").lower()
-    except ValueError:
-        return ""
 
 
 def guard(access: Access) -> Callable[..., Awaitable[None]]:

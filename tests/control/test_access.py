@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.requests import Request
 
 from app.addresses import is_loopback
 from app.control.access import Access
+from app.control.refusals import Refused
 from app.main import create_app
 from app.settings import ControlSettings, Settings, load_settings
 from tests.control.conftest import Control, plain_fixtures
@@ -81,6 +83,10 @@ def test_a_token_in_a_query_is_in_no_log_and_not_in_the_journal(
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": "http://[::1"},
+        {"origin": "http://127.0.0.1:x"},
+        {"host": "["},
         {"origin": "http://127.0.0.1.evil.example:8765"},
         {"origin": "http://localhost.evil.example"},
         {"host": "evil.example"},
@@ -118,6 +124,23 @@ def test_without_a_token_pages_of_elsewhere_and_names_of_others_are_refused(
 )
 def test_without_a_token_this_machine_may_ask(control: Control, headers: dict[str, str]) -> None:
     assert control.ask("GET", "/clock", headers=headers)["frozen"] is False
+
+
+def test_a_form_of_another_site_may_not_do_anything(control: Control) -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    for method, path in (("POST", "/reset"), ("DELETE", "/faults"), ("PUT", "/spaces/test/credit")):
+        assert control.refused(403, method, path, headers=headers).startswith("origin: ")
+    assert control.ask("GET", "/clock", headers=headers)["frozen"] is False
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_token_that_is_no_ascii_opens_from_a_header_and_a_query(encoding: str) -> None:
+    access = Access.of(Settings(control=ControlSettings(token=SecretStr("geheimnisträger"))))
+    header = "geheimnisträger".encode(encoding).decode("latin-1")
+    for shown in (header, "geheimnisträger"):
+        access.check(Request({"type": "http", "headers": [], "method": "GET", "path": "/"}), shown)
+    with pytest.raises(Refused):
+        access.check(Request({"type": "http", "headers": [], "method": "GET", "path": "/"}), "geheimnistrager")
 
 
 def test_origins_of_the_settings_may_ask_but_a_star_allows_none() -> None:
