@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.hashee.access import Credential
 from app.hashee.frames import MODE_SWITCHED, AgentCapabilityChanged, AgentGovernance, AgentStatus, AgentTyping, Replaced
@@ -19,7 +19,7 @@ from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
 from app.hashee.relations import users_of
 from app.hashee.rights import ACTIVE, actor, agent, human, owned_agent, speaking
-from app.hashee.tables import agents, deliveries, tokens
+from app.hashee.tables import agents, deliveries, presence, tokens, upsert
 
 WEBSOCKET = "websocket"
 WEBHOOK = "webhook"
@@ -200,9 +200,26 @@ def govern(tx: Tx, agent_id: str, status: str, reason: str) -> dict[str, Any]:
     return {"agent_id": agent_id, "governance_status": status, "reason": reason}
 
 
-def presence(tx: Tx, agent_id: str, online: bool) -> None:
-    """An agent has come, or gone: those who use it hear of it."""
-    tx.tell(AgentStatus(agent_id, "online" if online else "offline"), *users_of(tx, agent_id))
+def came(tx: Tx, agent_id: str, connection: str, first: bool) -> None:
+    """An agent has a new socket, of that id. Those who use it hear of it if it had none: as far as this process knows
+    (`first`), or any other.
+    """
+    was = tx.value(select(presence.c.connection).where(presence.c.agent_id == agent_id))
+    newest = {"connection": connection}
+    tx.run(
+        upsert(tx.connection, presence)
+        .values(agent_id=agent_id, **newest)
+        .on_conflict_do_update(index_elements=[presence.c.agent_id], set_=newest)
+    )
+    if first or was is None:
+        tx.tell(AgentStatus(agent_id, "online"), *users_of(tx, agent_id))
+
+
+def gone(tx: Tx, agent_id: str, connection: str) -> None:
+    """A socket of an agent has ended. Those who use it hear of it if none has taken its place, here or elsewhere."""
+    newest = presence.c.agent_id == agent_id, presence.c.connection == connection
+    if tx.run(delete(presence).where(*newest)).rowcount:
+        tx.tell(AgentStatus(agent_id, "offline"), *users_of(tx, agent_id))
 
 
 def typing(tx: Tx, credential: Credential, agent_id: str, conversation_id: str, on: bool) -> None:

@@ -1,7 +1,8 @@
 """Events on their way to agents without a socket: rows, written with the event, gone when they have arrived.
 
 An agent's cursor counts its own events, given out under the lock of its row: so cursors are in the order of commits,
-and none appears below one that was already read. Within a lane (a conversation) webhooks keep order.
+and none appears below one that was already read. They go on through resets and restores. Within a lane (a conversation)
+webhooks keep order.
 Imports SQLAlchemy.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from app.hashee.access import Credential
 from app.hashee.agents import POLLING, WEBHOOK, mode_of
@@ -24,7 +25,7 @@ from app.hashee.messages import delivered
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
 from app.hashee.rights import ACTIVE, agent
-from app.hashee.tables import agents, deliveries
+from app.hashee.tables import agents, cursors, deliveries, upsert
 
 CLAIM = 60.0
 """Seconds that a process has for one try; then another may take it."""
@@ -71,14 +72,16 @@ def store(profile: Profile, tx: Tx, told: Sequence[Event]) -> None:
 
 
 def _store(tx: Tx, frame: Frame, ids: Sequence[str]) -> None:
-    rows = tx.run(
-        update(agents)
+    # Agents first, as in everything that writes them and their deliveries: so nobody waits for one who waits.
+    reached = (
+        select(agents.c.id)
         .where(agents.c.id.in_(ids), agents.c.connection_mode.in_((WEBHOOK, POLLING)), agents.c.governance == ACTIVE)
         .where(agents.c.webhook_state != GONE)
-        .values(last_cursor=agents.c.last_cursor + 1)
-        .returning(agents.c.id, agents.c.last_cursor)
-    ).fetchall()
-    if not rows:
+        .order_by(agents.c.id)
+        .with_for_update()
+    )
+    cursor_of = _next_cursors(tx, tx.connection.scalars(reached).all())
+    if not cursor_of:
         return
     body = orjson.dumps({"type": frame.type, "frame": frame.values()}).decode()
     noise = tx.ids.branch("delivery")
@@ -86,9 +89,9 @@ def _store(tx: Tx, frame: Frame, ids: Sequence[str]) -> None:
         insert(deliveries),
         [
             {
-                "agent_id": row.id,
-                "cursor": row.last_cursor,
-                "delivery_id": uuid7(tx.now, noise.branch(row.id, row.last_cursor).seed_bytes(10)),
+                "agent_id": agent_id,
+                "cursor": cursor,
+                "delivery_id": uuid7(tx.now, noise.branch(agent_id, cursor).seed_bytes(10)),
                 "lane": frame.conversation,
                 "type": frame.type,
                 "body": body,
@@ -98,9 +101,41 @@ def _store(tx: Tx, frame: Frame, ids: Sequence[str]) -> None:
                 "due_at": tx.now,
                 "claimed_until": 0.0,
             }
-            for row in rows
+            for agent_id, cursor in cursor_of.items()
         ],
     )
+
+
+def _next_cursors(tx: Tx, agent_ids: Sequence[str]) -> dict[str, int]:
+    """The next number of each agent, which is used up by that."""
+    if not agent_ids:
+        return {}
+    rows = tx.run(
+        upsert(tx.connection, cursors)
+        .values([{"agent_id": agent_id, "last": 1} for agent_id in agent_ids])
+        .on_conflict_do_update(index_elements=[cursors.c.agent_id], set_={"last": cursors.c.last + 1})
+        .returning(cursors.c.agent_id, cursors.c.last)
+    )
+    return {row.agent_id: row.last for row in rows}
+
+
+def renumber(connection: Connection) -> None:
+    """After a restore: what waits again gets numbers that nobody was given, or a cursor from before the restore would
+    take it away unseen.
+    """
+    known = {row.agent_id: row.last for row in connection.execute(select(cursors))}
+    newest = select(deliveries.c.agent_id, func.max(deliveries.c.cursor).label("cursor"))
+    for agent_id, cursor in connection.execute(newest.group_by(deliveries.c.agent_id)).fetchall():
+        # Past both, so that no row takes the number that another has not left yet.
+        shift = max(known.get(agent_id, 0), cursor)
+        own = deliveries.c.agent_id == agent_id
+        connection.execute(update(deliveries).where(own).values(cursor=deliveries.c.cursor + shift))
+        last = {"last": cursor + shift}
+        connection.execute(
+            upsert(connection, cursors)
+            .values(agent_id=agent_id, **last)
+            .on_conflict_do_update(index_elements=[cursors.c.agent_id], set_=last)
+        )
 
 
 def frame_of(body: str) -> Frame:
@@ -112,9 +147,8 @@ def frame_of(body: str) -> Frame:
 def arrived(tx: Tx, credential: Credential, agent_id: str, cursor: int) -> None:
     """Events up to a cursor have arrived by poll, and are gone; senders of messages hear of it."""
     _polling(tx, credential, agent_id)
-    last = tx.value(select(agents.c.last_cursor).where(agents.c.id == agent_id))
-    if cursor > last:
-        return  # it is from before a reset or a restore: nothing that is there now was seen
+    if cursor > (tx.value(select(cursors.c.last).where(cursors.c.agent_id == agent_id)) or 0):
+        return  # another store gave it: nothing that is here was seen
     rows = tx.run(
         delete(deliveries)
         .where(deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING, deliveries.c.cursor <= cursor)

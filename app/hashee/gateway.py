@@ -123,10 +123,10 @@ class Gateway:
             log.debug("connection %s went away", socket.line.id)
         finally:
             self.sockets.discard(socket)
-            last = self.hub.remove(socket)
+            known = self.hub.remove(socket)
             await socket.gone()
-            if last and socket.agent_id is not None and post is not None and not socket.replaced:
-                self._start(post.agent_gone(socket.user_id))
+            if known and socket.agent_id is not None and post is not None:
+                self._start(post.agent_gone(socket.user_id, socket.line.id))
             log.info("disconnect %s", socket.line.id, extra=about)
 
     async def _listen(self, socket: Socket, post: Post) -> None:
@@ -179,9 +179,10 @@ class Gateway:
         first = not self.hub.of(socket.principal)
         self.hub.add(socket)
         try:
+            if socket.agent_id is not None:
+                # Before those that it replaces are closed: their end is not the agent's then.
+                await post.agent_came(socket.user_id, socket.line.id, first)
             await post.announce(Replaced(socket.line.id, "replaced"), socket.principal, session)
-            if first and socket.agent_id is not None:
-                await post.agent_came(socket.user_id)
         except Refused:
             socket.finish(TRY_AGAIN, NO_STORE)
 

@@ -103,11 +103,6 @@ class Socket:
         """Whether nothing more is taken."""
         return self._closing is not None or self.line.closed is not None
 
-    @property
-    def replaced(self) -> bool:
-        """Whether a newer socket has taken its place."""
-        return self._closing == (REPLACED, "replaced")
-
     def send(self, frame: Frame) -> None:
         """Sends a frame of this socket alone."""
         if self.profile.knows(frame.type):
@@ -195,14 +190,13 @@ class Hub:
         self._sockets.setdefault(socket.principal, set()).add(socket)
 
     def remove(self, socket: Socket) -> bool:
-        """The socket has gone; whether it was the last one of its principal."""
+        """The socket has gone; whether it was here."""
         there = self._sockets.get(socket.principal)
         if there is None or socket not in there:
             return False
         there.discard(socket)
-        if there:
-            return False
-        del self._sockets[socket.principal]
+        if not there:
+            del self._sockets[socket.principal]
         return True
 
     def of(self, principal: str) -> tuple[Socket, ...]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from app.emulation.determinism import Clock, RealClock
 from app.hashee import accounts, deliveries, files
 from app.hashee.access import AccessTokens, Credential
-from app.hashee.agents import WEBSOCKET, mode_of, presence, typing
+from app.hashee.agents import WEBSOCKET, came, gone, mode_of, typing
 from app.hashee.artifacts import any_due, expire
 from app.hashee.deliveries import arrived, waiting
 from app.hashee.frames import Frame, Replaced
@@ -113,13 +113,13 @@ class Post:
         """A socket has taken the place of older ones of the same agent, or of the same session."""
         await self.ledger.tell(Event(frame, (name,), session))
 
-    async def agent_came(self, agent_id: str) -> None:
-        """The first socket of an agent is open."""
-        await self.ledger.do(lambda tx: presence(tx, agent_id, True))
+    async def agent_came(self, agent_id: str, connection: str, first: bool) -> None:
+        """An agent has opened a socket; `first`: it has no other in this process."""
+        await self.ledger.do(lambda tx: came(tx, agent_id, connection, first), order=agent_id)
 
-    async def agent_gone(self, agent_id: str) -> None:
-        """The last socket of an agent is closed."""
-        await self.ledger.do(lambda tx: presence(tx, agent_id, False))
+    async def agent_gone(self, agent_id: str, connection: str) -> None:
+        """A socket of an agent is closed."""
+        await self.ledger.do(lambda tx: gone(tx, agent_id, connection), order=agent_id)
 
     async def type(self, credential: Credential, agent_id: str, conversation: str, on: bool) -> None:
         """An agent is typing, or stops."""

@@ -6,12 +6,16 @@ seconds; a principal is `u:` and a user's id or `a:` and an agent's. Secrets are
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text, false
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Index, Integer, MetaData, Table, Text, false
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.spaces.schema import Schema
 from app.spaces.tables import JSON_TEXT
 
-SCHEMA = Schema("app.hashee:migrations", head="h0003", table="hashee_version")
+SCHEMA = Schema("app.hashee:migrations", head="h0004", table="hashee_version")
 
 metadata = MetaData()
 
@@ -105,7 +109,6 @@ agents = Table(
     Column("governance_reason", Text, nullable=False, server_default=""),
     Column("public_key", Text, nullable=False, server_default=""),
     Column("signing_key", Text, nullable=False, server_default=""),
-    Column("last_cursor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Double, nullable=False),
 )
 
@@ -282,5 +285,28 @@ deliveries = Table(
 Index("ix_hashee_deliveries_lane", deliveries.c.agent_id, deliveries.c.lane, deliveries.c.state, deliveries.c.cursor)
 Index("ix_hashee_deliveries_due", deliveries.c.state, deliveries.c.due_at)
 
-CONTENTS = tuple(table for table in metadata.sorted_tables if table is not secrets and table is not events)
-"""What people and agents have made: gone with a reset, part of snapshots. Keys and notices of the service are not."""
+cursors = Table(
+    "hashee_cursors",
+    metadata,
+    Column("agent_id", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+"""The newest cursor that each agent was given. It survives resets and restores: no cursor stands for two events."""
+
+presence = Table(
+    "hashee_presence",
+    metadata,
+    Column("agent_id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+)
+"""The newest socket of each agent that is online, in whichever process it is."""
+
+_SERVICE = (secrets, events, cursors, presence)
+
+CONTENTS = tuple(table for table in metadata.sorted_tables if table not in _SERVICE)
+"""What people and agents have made: gone with a reset, part of snapshots. What the service keeps for itself is not."""
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """An INSERT that may say ON CONFLICT, which both databases know and SQLAlchemy's own does not."""
+    return sqlite_insert(table) if connection.dialect.name == "sqlite" else postgresql_insert(table)

@@ -102,7 +102,7 @@ class HasheeWire:
         await asyncio.to_thread(_load)
         from app.emulation.watching import NotAccepted
         from app.hashee.access import AccessTokens
-        from app.hashee.deliveries import store
+        from app.hashee.deliveries import renumber, store
         from app.hashee.fixtures import FILE, Cast
         from app.hashee.ledger import Ledger
         from app.hashee.peers import Peers
@@ -152,7 +152,7 @@ class HasheeWire:
         engine.stopping.append(post.stop)
         engine.fixtures.heard.append(take)
         await take(engine.fixtures.current)
-        engine.contents.also(Part(self.name, SCHEMA.head, CONTENTS, self._restored))
+        engine.contents.also(Part(self.name, SCHEMA.head, CONTENTS, renumber, self._restored))
         self.gateway.hub.heard.append(peers.heard)
         self._peers, self._post = peers, post
         self._webhooks = Webhooks(

@@ -58,13 +58,14 @@ class Emptied:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Tables that a wire keeps for itself. `schema`: what their rows are rows of; `restored` is called once other rows
-    are in them.
+    """Tables that a wire keeps for itself. `schema`: what their rows are rows of; `put` adapts other rows to what is
+    not part of a snapshot, in the transaction that puts them in; `restored` is called once they are in.
     """
 
     name: str
     schema: str
     tables: Sequence[Table]
+    put: Callable[[Connection], None]
     restored: Callable[[], Awaitable[None]]
 
 
@@ -131,6 +132,8 @@ class Contents:
         def work(connection: Connection) -> None:
             try:
                 _put(connection, tables, rows)
+                for part in self.holdings.parts:
+                    part.put(connection)
             except (IntegrityError, DataError) as error:
                 raise NotRestorable(str(error.orig).partition("\n")[0]) from error
 

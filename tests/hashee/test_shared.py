@@ -65,6 +65,19 @@ async def test_sockets_are_replaced_and_sessions_ended_across_servers(towns: tup
         assert (await second.closed())[0] == 4410
 
 
+async def test_an_agent_that_moves_to_another_server_is_offline_when_it_leaves_that(towns: tuple[Town, Town]) -> None:
+    one, two = towns
+    person, agent = await one.person(1), two.agent()
+    await person.use(agent)
+    async with person.listening() as ear:
+        async with at(one, agent).listening() as first:
+            assert (await ear.next())["payload"]["status"] == "online"
+            async with agent.listening():
+                assert await first.closed() == (4409, "replaced")
+                assert "offline" not in str(await ear.quiet())
+        assert (await ear.next("agent.status"))["payload"] == {"agent_id": agent.id, "status": "offline"}
+
+
 async def test_a_poll_at_one_server_hears_of_a_message_at_the_other(towns: tuple[Town, Town]) -> None:
     one, two = towns
     owner, person, agent = await one.owner(), await one.person(1), two.agent()

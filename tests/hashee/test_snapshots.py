@@ -108,6 +108,39 @@ async def test_what_waits_for_an_agent_waits_again(town: Town) -> None:
     assert (await waiting)[0] == told, "a poll that waits looks again"
 
 
+async def polled(agent: Person, **query: object) -> list[tuple[int, str]]:
+    """What a poll gives: cursor, and the id of the message ("" for another event)."""
+    asked = {"wait": "0", **{name: str(value) for name, value in query.items()}}
+    answer = await agent.http.get(f"/agents/{agent.id}/messages/poll", params=asked, timeout=PATIENCE)
+    return [(int(one["cursor"]), one["event"].get("message_id", "")) for one in answer.json()["data"]]
+
+
+@pytest.mark.parametrize("back", ["/snapshots/earlier/restore", "/reset"])
+async def test_a_cursor_of_before_takes_no_event_away_that_came_after(town: Town, back: str) -> None:
+    """An agent that polls on with its old cursor, after as many new events as it has seen and more."""
+    owner, person, agent = await town.owner(), await town.person(7), town.agent()
+    await owner.call("PATCH", f"/agents/{agent.id}", {"connection_mode": "polling"})
+    conversation = await person.use(agent)
+    waiting = [(await person.send(conversation))["message_id"] for _ in range(2)]
+    await plane(town, "POST", "/snapshots", {"name": "earlier"})
+    for _ in range(3):
+        await person.send(conversation)
+    old = (await polled(agent))[-1][0]
+    assert await polled(agent, cursor=old) == []
+    await plane(town, "POST", back)
+
+    if back == "/reset":
+        waiting = []
+        owner, person = await town.owner(), await town.person(7)
+        await owner.call("PATCH", f"/agents/{agent.id}", {"connection_mode": "polling"})
+    conversation = await person.use(agent)
+    sent = [*waiting, *[(await person.send(conversation))["message_id"] for _ in range(old + 3)]]
+    found = await polled(agent, cursor=old)
+    assert [message for _, message in found if message] == sent
+    assert min(cursor for cursor, _ in found) > old
+    assert await polled(agent, cursor=found[-1][0]) == []
+
+
 @pytest.mark.parametrize("back", ["/snapshots/quiet/restore", "/reset"])
 async def test_an_answer_to_what_is_gone_is_not_given(town: Town, back: str) -> None:
     async def place(person: Person) -> str:

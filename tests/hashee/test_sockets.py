@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from app.emulation.faults.files import read_faults
 from app.emulation.journal import Query
 from app.emulation.lines import PONGS
 from app.emulation.report import Report
-from tests.hashee.people import Town, agent_token, opened
+from tests.hashee.people import Person, Town, agent_token, opened
 from tests.live import PATIENCE
 
 
@@ -124,10 +127,16 @@ async def test_pings_are_answered_both_ways_and_a_silent_socket_ends(still: Town
         assert ear.socket.close_code is None
 
 
-async def test_a_socket_that_answers_no_ping_ends(still: Town) -> None:
-    agent = still.agent()
-    protocol = ClientProtocol(parse_uri(f"{still.server.ws}/ws/agent?agent_id={agent.id}"))
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(still.server.http.rpartition(":")[2]))
+@asynccontextmanager
+async def mute(town: Town, agent: Person) -> AsyncIterator[Callable[[Opcode], Awaitable[bytes]]]:
+    """A socket of an agent that answers neither pings nor a close, and reads only what is asked for: gives the next
+    frame of a kind.
+    """
+    protocol = ClientProtocol(parse_uri(f"{town.server.ws}/ws/agent?agent_id={agent.id}"))
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.connect(("127.0.0.1", town.server.port))
+    reader, writer = await asyncio.open_connection(sock=plain)
 
     async def heard(kind: Opcode) -> bytes:
         """The next frame of a kind; what would be said to others is not."""
@@ -146,13 +155,18 @@ async def test_a_socket_that_answers_no_ping_ends(still: Town) -> None:
         protocol.send_text(json.dumps({"type": "auth", "token": agent.token}).encode())
         writer.write(b"".join(protocol.data_to_send()))
         assert json.loads(await heard(Opcode.TEXT)) == {"type": "auth.ok"}
+        yield heard
+    finally:
+        writer.close()
+
+
+async def test_a_socket_that_answers_no_ping_ends(still: Town) -> None:
+    async with mute(still, still.agent()) as heard:
         for _ in range(2):
             await still.advance(31)
             await heard(Opcode.PING)
         await still.advance(31)
         assert await heard(Opcode.CLOSE) == (4408).to_bytes(2, "big") + b"no sign of life"
-    finally:
-        writer.close()
 
 
 async def test_whoever_answers_outlives_a_clock_that_is_advanced_at_once(still: Town) -> None:
@@ -207,6 +221,31 @@ async def test_an_agent_has_one_socket_and_users_hear_of_it_once(town: Town) -> 
                 assert await first.closed() == (4409, "replaced")
                 assert await ear.quiet() == []
         assert (await ear.next())["payload"]["status"] == "offline"
+
+
+async def test_a_replaced_socket_that_ends_last_is_not_taken_for_the_agent(town: Town) -> None:
+    """A client that hangs keeps its socket, whose close waits behind what it does not read; another one takes over."""
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    async with person.listening() as ear:
+
+        async def told(status: str) -> None:
+            told = (await ear.next("agent.status"))["payload"]
+            assert told == {"agent_id": agent.id, "status": status}
+
+        async with mute(town, agent):
+            await told("online")
+            for _ in range(16):
+                await person.send(conversation, "A" * 200_000)
+            async with agent.listening():
+                assert "agent.status" not in str(await ear.quiet())
+            await told("offline")
+            async with agent.listening():
+                await told("online")
+            await told("offline")
+        async with agent.listening():
+            await told("online")
+            assert "agent.status" not in str(await ear.quiet())
 
 
 async def test_a_frame_that_is_too_large_ends_the_socket(town: Town) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from app.emulation.determinism import VirtualClock
-from app.spaces.contents import Contents, Emptied
+from app.spaces.contents import Contents, Emptied, NotRestorable
 from app.spaces.database import Database
-from app.spaces.failures import TransactionFailed
 from app.spaces.history import History
 from app.spaces.models import ApiKey, Charge, RoomWindow, SpaceSeed
 from app.spaces.registry import NoSuch, Registry
@@ -339,7 +338,7 @@ async def test_a_restore_that_fails_changes_nothing(world: World) -> None:
     before = await made.facts()
     rows = await made.contents.take()
     rows["turns"][-1] = [None] * len(rows["turns"][-1])
-    with pytest.raises(TransactionFailed):
+    with pytest.raises(NotRestorable):
         await made.contents.put(rows)
     assert await made.facts() == before
 
