@@ -459,7 +459,9 @@ def schema(
 
 def fail(text: str) -> NoReturn:
     """One clear line on standard error, exit code 2."""
-    print(f"chldo-emulator: {text}", file=sys.stderr, flush=True)
+    from app.redaction import redact  # here: its expressions are compiled for failures only
+
+    print(f"chldo-emulator: {redact(text)}", file=sys.stderr, flush=True)
     raise SystemExit(2)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+from app.addresses import is_loopback
 
 if TYPE_CHECKING:
     import socket
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from app.emulation.tapes import Tape
 
 Fail = Callable[[str], NoReturn]
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> None:
@@ -69,7 +69,7 @@ def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> No
         except OSError as error:
             fail(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another port with --port")
         with listener:
-            if host not in LOOPBACK:
+            if not is_loopback(host):
                 print(f"chldo-emulator: whoever can reach {host} can use the server through this", file=sys.stderr)
             done = _recorded(there, listener, out, voices, tuple(redact or ()))
         kept = f", {done.voices} voices" if voices else ""
@@ -116,14 +116,12 @@ def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> No
         ] = None,
     ) -> None:
         """Make tapes out of a HAR file, without its keys, cookies and signatures."""
-        from app.emulation.placeholders import Placeholders
-        from app.emulation.tapes import SUFFIX, hidden, tape_lines
+        from app.emulation.tapes import SUFFIX, tape_lines
 
-        read = _read(place, fail)
+        read = _read(place, fail, redact or ())
         _check_folder(out, fail)
-        placeholders = Placeholders(redact or ())
         for tape in read:
-            lines = tape_lines(hidden(tape, placeholders.text, placeholders.data))
+            lines = tape_lines(tape)
             _write(_free(out, tape.name, SUFFIX), "".join(f"{line}\n" for line in lines).encode(), fail)
         print(f"{len(read)} tapes in {out}")
 
@@ -154,11 +152,14 @@ def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> No
             print(f"{draft.entries} replies in {out}")
 
 
-def _read(place: Path, fail: Fail) -> list[Tape]:
-    from app.emulation.tapes import TapeError, read_tapes
+def _read(place: Path, fail: Fail, fields: Sequence[str] = ()) -> list[Tape]:
+    """Tapes without their secrets: whatever a command does with them, people see it. `fields`: as for `--redact`."""
+    from app.emulation.placeholders import Placeholders
+    from app.emulation.tapes import TapeError, hidden, read_tapes
 
+    placeholders = Placeholders(fields)
     try:
-        return read_tapes(place)
+        return [hidden(tape, placeholders) for tape in read_tapes(place)]
     except TapeError as error:
         fail(str(error))
 

@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from app.addresses import encoded_url
 from app.chldo.reading import frame_type
 from app.chldo.wire import ChldoWire
 from app.control.access import Access, guard
@@ -249,7 +250,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     stack.push_async_callback(uploads.close)
     await uploads.open()
 
-    url = settings.store.url.get_secret_value() if settings.store.url else None
+    url = encoded_url(settings.store.url.get_secret_value()) if settings.store.url else None
     troubles = StoreFaults(stage.faults, ids, stage.journal)
     database = Database(url, folder=settings.data, troubles=troubles)
     stack.push_async_callback(database.close)

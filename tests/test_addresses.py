@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 import pytest
+from sqlalchemy import make_url
 
-from app.addresses import is_loopback, literal_address, why_not_connect
+from app.addresses import credentials, encoded_url, is_loopback, literal_address, why_not_connect
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,44 @@ def test_the_world_is_reached_over_tls_only(host: str) -> None:
 def test_a_literal_is_read_with_brackets_and_zone(host: str, address: str) -> None:
     assert literal_address(host) == ip_address(address)
     assert literal_address(f"{address}.example.com") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "user", "password", "place"),
+    [
+        ("postgresql://u:p@h/x", "u", "p", "h/x"),
+        ("postgresql://u:p@ss/w0rd@h/x", "u", "p@ss/w0rd", "h/x"),
+        ("postgresql://u:p/w@h:5432/x?sslmode=require", "u", "p/w", "h:5432/x?sslmode=require"),
+        ("postgresql://u:p@s?s@h/x", "u", "p@s?s", "h/x"),
+        ("postgresql://u:p#w:x@h/x", "u", "p#w:x", "h/x"),
+        ("postgresql://u:p?a=b@h/x", "u", "p?a=b", "h/x"),
+        ("postgresql://u:p@h/x?options=a@b", "u", "p", "h/x?options=a@b"),
+        ("redis://:p@h", "", "p", "h"),
+        ("http://u:p@ss@h:80/", "u", "p@ss", "h:80/"),
+        ("http://u:se/cret@h/", "u", "se/cret", "h/"),
+        ("wss://u:1@h", "u", "1", "h"),
+    ],
+)
+def test_a_password_is_found_also_where_it_is_not_encoded(url: str, user: str, password: str, place: str) -> None:
+    assert credentials(*url.split("://", 1)) == (user, password, place)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:8765/a@b", "https://v.example/a.mp3?to=a:b@c", "https://v.example?to=a:b@c", "http://u@h/"),
+        *("postgresql://h:5432/x?options=a@b", "postgresql://h/x?options=a:b@c", "postgresql://h/x", "http://h:80"),
+        "https://h:443?mail=a@b",
+    ],
+)
+def test_a_url_without_a_password_has_none(url: str) -> None:
+    assert credentials(*url.split("://", 1)) is None
+    assert encoded_url(url) == url
+
+
+def test_a_database_is_reached_whatever_its_password() -> None:
+    for password in ("p@ss/w0rd", "a?b#c:d@", "100%", "%40", "with space", "한글"):
+        url = make_url(encoded_url(f"postgresql://u:{password}@h:5432/x?sslmode=require"))
+        wanted = "@" if password == "%40" else password
+        assert (url.username, url.password, url.host, url.port, url.database) == ("u", wanted, "h", 5432, "x")
+        assert encoded_url(encoded_url(str(password))) == encoded_url(str(password))

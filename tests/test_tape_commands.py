@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -115,6 +116,33 @@ def test_import_leaves_secrets_out_and_nothing_that_was_there(tmp_path: Path) ->
         "no such key: redacted-key-1",
     ]
     assert made.url == "wss://h/v3/?api_key=redacted-key-1"
+
+
+def test_import_export_and_show_leave_tokens_out_however_they_come(tmp_path: Path) -> None:
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123"
+    agent = "hsk_0123456789abcdefghij"
+    messages = [
+        {"type": "send", "time": 1731456001, "opcode": 1, "data": json.dumps({"type": "auth", "token": "t0p-s3cret"})},
+        {"type": "receive", "time": 1731456002, "opcode": 1, "data": json.dumps({"msg": f"not {agent}"})},
+        {"type": "send", "time": 1731456003, "opcode": 2, "data": base64.b64encode(b"\xff" + jwt.encode()).decode()},
+    ]
+    response = {"status": 101, "headers": [{"name": "Sec-WebSocket-Protocol", "value": jwt}]}
+    one = entry(_webSocketMessages=messages, request={"url": f"wss://h/ws?token={jwt}"}, response=response)
+    (tmp_path / "s.har").write_bytes(har(one))
+    assert run("tapes", "import", tmp_path / "s.har", "--out", tmp_path / "out").exit_code == 0
+    assert run("tapes", "export", tmp_path / "s.har", "--har", tmp_path / "again.har").exit_code == 0
+    imported = (tmp_path / "out" / "s-1.jsonl").read_text()
+    (made,) = read_tapes(tmp_path / "out")
+    assert made.subprotocol == "redacted-token-1"
+    assert [frame.text for frame in made.frames[:2]] == [
+        '{"type": "auth", "token": "redacted-token-2"}',
+        '{"msg": "not redacted-token-3"}',
+    ]
+    assert made.frames[2].data == b"\xffredacted-token-1"
+    shown = run("tapes", "show", "--full", tmp_path / "s.har").stdout
+    for text in (imported, (tmp_path / "again.har").read_text(), shown):
+        for secret in (jwt, jwt[:30], "t0p-s3cret", agent):
+            assert secret not in text
 
 
 def test_from_tape_writes_replies_that_pass_the_check(tmp_path: Path) -> None:

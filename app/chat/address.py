@@ -50,8 +50,8 @@ class Address:
         try:
             parts = urlsplit(url.strip())
             host, port = parts.hostname or "", parts.port
-        except ValueError as error:
-            raise ChatMisuse(f"the URL cannot be read: {error}") from None
+        except ValueError:  # whose text may quote a password
+            raise ChatMisuse("the URL cannot be read: expected ws://HOST:PORT/PATH") from None
         scheme = _SCHEMES.get(parts.scheme)
         if scheme is None or not host:
             raise ChatMisuse("the URL must begin with ws:// or wss://, like ws://127.0.0.1:8765/v3/")

@@ -82,8 +82,8 @@ class Client:
         try:
             with httpx.Client(**options) as client:
                 yield client
-        except httpx.InvalidURL as error:
-            fail(f"{base} is no address of a server: {error}", MISUSE)
+        except httpx.InvalidURL:  # whose text may quote a password
+            fail(f"{base} is no address of a server", MISUSE)
         except httpx.TransportError as error:
             fail(f"no server at {base}: {error or type(error).__name__}", NO_SERVER)
 
@@ -119,7 +119,9 @@ def part(text: str) -> str:
 
 def fail(text: str, code: int) -> NoReturn:
     """One line on standard error, and the end."""
-    typer.echo(f"chldo-emulator: {text}", err=True)
+    from app.redaction import redact  # here: its expressions are compiled for failures only
+
+    typer.echo(f"chldo-emulator: {redact(text)}", err=True)
     raise typer.Exit(code)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from app.emulation.placeholders import Placeholders
 from app.json_text import dumps
 
 VERSION = 1
@@ -363,20 +364,22 @@ def tape_lines(tape: Tape) -> Iterator[str]:
         yield close_line(tape.closed_at, *tape.close, tape.closed_by or "recorder")
 
 
-def hidden(tape: Tape, text: Callable[[str], str], data: Callable[[bytes], bytes]) -> Tape:
-    """The tape with what `text` and `data` leave of its messages, addresses and reasons. Its files are left out."""
+def hidden(tape: Tape, placeholders: Placeholders) -> Tape:
+    """The tape without the secrets in its messages, addresses, subprotocol and reasons."""
+    text, data = placeholders.text, placeholders.data
+    opened = replace(
+        tape, url=text(tape.url), path=text(tape.path), subprotocol=placeholders.subprotocol(tape.subprotocol)
+    )
     frames = tuple(
         replace(frame, text=None if frame.text is None else text(frame.text), data=frame.data and data(frame.data))
         for frame in tape.frames
     )
     return replace(
-        tape,
-        url=text(tape.url),
-        path=text(tape.path),
+        opened,
         frames=frames,
         close=tape.close and (tape.close[0], text(tape.close[1])),
         refused=tape.refused and replace(tape.refused, body=text(tape.refused.body)),
-        files={},
+        files={text(url): file for url, file in tape.files.items()},
     )
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.addresses import encoded_url
 from app.emulation.determinism import Clock, RealClock
 from app.spaces.failures import StoreClosed, StoreUnreachable, TransactionFailed, Trouble
 from app.spaces.groups import GroupCommit, Item, Result, Write
@@ -170,7 +171,7 @@ def _address(url: str | None, folder: Path | None) -> URL:
             raise StoreUnreachable("neither an address nor a data folder is given for the store")
         return URL.create("sqlite", database=str(folder / FILE))
     try:
-        parsed = make_url(url)
+        parsed = make_url(url if url.startswith("sqlite") else encoded_url(url))
     except (ArgumentError, ValueError):
         # The address is not quoted: it may hold a password.
         raise StoreUnreachable("the store's address cannot be read: sqlite:///path or postgresql://host/name") from None

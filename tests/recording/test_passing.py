@@ -218,6 +218,22 @@ async def test_path_query_subprotocol_and_headers_go_there_and_back(upstream: Up
         assert secret not in at.written.partition("\n")[0]
 
 
+async def test_tokens_go_there_and_not_onto_the_tape(upstream: UpstreamServer, tmp_path: Path) -> None:
+    """Offered as a subprotocol, which the server repeats; in a field; in a text."""
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123"
+    said = json.dumps({"type": "auth", "token": "t0p-s3cret", "hint": "hsk_0123456789abcdefghij"})
+    async with (
+        recording(f"{upstream.url}/echo", tmp_path) as at,
+        connect(f"{at.ws}/", subprotocols=[Subprotocol(jwt)]) as socket,
+    ):
+        assert socket.subprotocol == jwt
+        await socket.send(said)
+        assert await socket.recv() == said
+    assert at.tape.subprotocol == "redacted-token-1"
+    for secret in (jwt, jwt[:30], "t0p-s3cret", "hsk_0123456789"):
+        assert secret not in at.written
+
+
 async def test_what_is_no_handshake_is_refused_here(upstream: UpstreamServer, tmp_path: Path) -> None:
     async with recording(upstream.url, tmp_path) as at:
         reader, writer = await asyncio.open_connection("127.0.0.1", at.port)

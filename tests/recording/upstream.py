@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class UpstreamServer:
             0,
             compression=None,
             max_size=None,
-            select_subprotocol=lambda _, offered: Subprotocol("chat.v1") if "chat.v1" in offered else None,
+            select_subprotocol=lambda _, offered: _selected(offered),
             process_request=_process,
             process_response=_add_headers,
             **options,
@@ -125,6 +125,11 @@ class UpstreamServer:
             self.port = next(iter(server.sockets)).getsockname()[1]
             self._ready.set()
             await self._stopped.wait()
+
+
+def _selected(offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """`chat.v1`, or the token that a browser's client offers in place of a header, as some servers want it."""
+    return next((name for name in offered if name == "chat.v1" or name.startswith("eyJ")), None)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from app.emulation.determinism import VirtualClock
+from app.emulation.placeholders import Placeholders
 from app.emulation.replay.library import Wire
-from app.emulation.tapes import Refused
+from app.emulation.tapes import Refused, hidden
 from tests.live import PATIENCE
 from tests.replay.sessions import Client, server_of, talking, tape
 
@@ -99,6 +100,20 @@ async def test_a_key_matches_whatever_stands_for_it_on_the_tape() -> None:
         assert await client.ask(say("hi", api_key="d4a3653a4ba72d6e04a293", password="geheim99")) == [{"text": "in"}]
         (answer,) = await client.ask(say("hi", password="geheim99"))
         assert "error" in answer, "a key that is missing is something else"
+
+
+async def test_a_token_matches_whatever_stands_for_it_on_the_tape() -> None:
+    """In a field, in a text, and as the subprotocol that the server repeated."""
+    jwt, other = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_123", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIyIn0.xyz-DEF_456"
+    hide = Placeholders()
+    asks = {"type": "auth", "token": "t0p-s3cret", "webhookSecret": "s", "note": f"as hsk_0123456789 and {jwt}"}
+    taped = hidden(tape((">", 0, asks), (">", 0, f"hello {jwt}"), ("<", 0, {"text": "in"}), subprotocol=jwt), hide)
+    assert taped.subprotocol == "redacted-token-1"
+    asked = {"type": "auth", "token": "another1", "webhookSecret": "t", "note": f"as hsk_abcdefghij and {other}"}
+    async with talking(server_of([taped]), subprotocols=("chat.v1", other)) as client:
+        assert client.messages[0]["subprotocol"] == other
+        client.send(asked)
+        assert await client.ask(f"hello {other}") == [{"text": "in"}]
 
 
 async def test_counts_belong_to_the_conversation_and_outlive_a_connection() -> None:

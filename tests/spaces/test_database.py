@@ -268,6 +268,14 @@ async def test_a_server_that_refuses_is_named_without_the_password() -> None:
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.parametrize("password", ["hunter2@se/cret", "hunter2/se", "hunter2?se#cret", "@hunter2/@", "/hunter2:se"])
+async def test_a_password_that_is_not_percent_encoded_is_not_quoted_either(password: str) -> None:
+    with pytest.raises(StoreUnreachable, match=r"^PostgreSQL at 127\.0\.0\.1:1/space ") as raised:
+        await Database(f"postgresql://u:{password}@127.0.0.1:1/space").open()
+    assert "hunter2" not in str(raised.value)
+    assert "cret" not in str(raised.value)
+
+
 async def test_a_database_the_server_does_not_have_is_named(migrated_database: str) -> None:
     with pytest.raises(StoreUnreachable, match=r"nowhere.* does not exist"):
         await Database(urlunsplit(urlsplit(migrated_database)._replace(path="/nowhere"))).open()

@@ -85,8 +85,8 @@ def upstream_of(url: str, *, ca: Path | None = None, insecure: bool = False) -> 
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise UpstreamError(f"no valid URL: {url!r} ({error})") from None
+    except ValueError:  # whose text may quote a password
+        raise UpstreamError(f"no valid URL: {url!r}") from None
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise UpstreamError(f"expected wss://host[:port][/path] or ws://…, found {url!r}")
     if parts.username is not None or parts.password is not None:

@@ -78,7 +78,7 @@ class TapeWriter:
                 url=hide.text(url),
                 path=hide.text(path),
                 started=started,
-                subprotocol=subprotocol,
+                subprotocol=hide.subprotocol(subprotocol),
                 refused=refused and Refused(refused.status, hide.text(refused.body), refused.content_type),
                 headers={side: hide.headers(given) for side, given in (headers or {}).items()},
             )

@@ -12,12 +12,13 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from app.emulation.determinism import Clock, Ids
+from app.emulation.placeholders import PLACEHOLDER, Placeholders
 from app.emulation.replay.files import serve_file
 from app.emulation.replay.library import Opened, Reel, TapeLibrary, path_of, query_of
 from app.emulation.replay.matching import Asked, Conversation, Thread, asked
@@ -101,7 +102,7 @@ class TapeServer:
         else:
             known_here = Known(dict(query), here=self._url_base or base_url(scope))
             offered = scope.get("subprotocols") or ()
-            subprotocol = reel.tape.subprotocol if reel.tape.subprotocol in offered else None
+            subprotocol = _subprotocol(reel.tape.subprotocol, offered)
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             await Playing(self, reel, query, known_here, send).run(receive)
 
@@ -257,6 +258,16 @@ def _recalled(shelf: OrderedDict[tuple[object, ...], T], key: tuple[object, ...]
             shelf.popitem(last=False)
     shelf.move_to_end(key)
     return found
+
+
+def _subprotocol(recorded: str | None, offered: Sequence[str]) -> str | None:
+    """The subprotocol to answer with: the recorded one. Where that was a token, which is not on the tape, the first of
+    the client's own that is one, else the first.
+    """
+    if recorded in offered or recorded is None or not PLACEHOLDER.search(recorded):
+        return recorded if recorded in offered else None
+    hide = Placeholders()
+    return next((name for name in offered if hide.subprotocol(name) != name), offered[0] if offered else None)
 
 
 async def _refuse(send: Send, refused: Refused) -> None:
