@@ -172,6 +172,8 @@ class MalangeeSettings(Group):
     model: str = Field("scripted", description="The model that answers and reads scenarios.")
     turn_timeout: float = Field(60.0, gt=0, description="Seconds without a sentence after which an answer is given up.")
     frame_limit: int = Field(1024 * 1024, ge=16_384, description="Bytes of the largest message; above it: close 1009.")
+    login_failures: int = Field(10, ge=1, description="Wrong passwords in a row after which a login is refused: 429.")
+    login_pause: float = Field(60.0, gt=0, description="Seconds for which it is refused then.")
     body_limit: int = Field(1024 * 1024, ge=1024, description="Bytes of the largest body over HTTP; above it: 413.")
     ping_interval: float = Field(20.0, gt=0, description="Seconds between two pings of a socket.")
     ping_timeout: float = Field(20.0, gt=0, description="Seconds for the answer to a ping; without one: close 1011.")

@@ -126,6 +126,8 @@ def failed(tx: Tx, email: str) -> None:
     """Counts a failed login; the fifth locks the address. Raises `Refused` always."""
     at = logins.c.email == fold_email(email)
     row = tx.one(select(logins.c.failures, logins.c.failed_at, logins.c.locked_until).where(at).with_for_update())
+    if row is not None and row.locked_until > tx.now:  # another failure has locked it meanwhile
+        raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(row.locked_until - tx.now)))
     failures = 1
     if row is not None and row.locked_until <= tx.now < row.failed_at + LOCKED and row.failures < FAILURES:
         failures = row.failures + 1

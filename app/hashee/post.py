@@ -20,12 +20,12 @@ from app.hashee.identifiers import AGENT, kind_of, uid_of
 from app.hashee.ledger import Event, Ledger, Tx
 from app.hashee.limits import Limits
 from app.hashee.messages import delivered
-from app.hashee.passwords import Passwords
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
 from app.hashee.rights import Actor, actor
 from app.hashee.shelf import Shelf
 from app.hashee.streams import Streams
+from app.spaces.passwords import LoginTurns, Passwords
 
 log = logging.getLogger("app.hashee")
 
@@ -91,6 +91,7 @@ class Post:
         self.clock = clock
         self.profile = profile
         self.passwords = Passwords()
+        self.logins = LoginTurns()
         self.receipts = Receipts(ledger)
         self.streams = Streams(ledger, clock.monotonic)
         self.webhooks_due = asyncio.Event()

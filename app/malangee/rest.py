@@ -42,12 +42,14 @@ from app.malangee.shapes import (
     UserOut,
     naive,
 )
-from app.malangee.tokens import Passwords, Tokens
+from app.malangee.tokens import Tokens
 from app.spaces.failures import StoreFailure
+from app.spaces.passwords import FailedLogins, LoginTurns, Passwords, TooManyLogins
 from app.spaces.people import People, SessionRow, Taken, Topic, User
 
 LOGIN_TAKEN = "이미 존재하는 아이디입니다."
 NICKNAME_TAKEN = "이미 존재하는 닉네임입니다."
+TOO_MANY_LOGINS = "Too many login attempts, try again later"
 WRONG_LOGIN = "아이디 또는 비밀번호가 올바르지 않습니다."
 WITHDRAWN = "탈퇴한 회원입니다."
 NO_SESSION = "Session not found"
@@ -80,6 +82,9 @@ class StoreRoute(APIRoute):
             except StoreFailure as failure:
                 log.error("%s %s: %s", request.method, request.url.path, failure)
                 return JSONResponse({"detail": STORE_FAILS}, 503)
+            except TimeoutError:
+                log.warning("%s %s: no turn in time", request.method, request.url.path)
+                return JSONResponse({"detail": STORE_FAILS}, 503)
 
         return guarded
 
@@ -91,6 +96,8 @@ class Desk:
     people: People
     tokens: Tokens
     passwords: Passwords
+    logins: LoginTurns
+    failures: FailedLogins
 
 
 def rest_routes(
@@ -156,9 +163,17 @@ def rest_routes(
         scope: Annotated[str, Form(max_length=200)] = "",
     ) -> TokenOut:
         """A token for a login and its password."""
-        user = await at.people.user(username)
-        if user is None or not await at.passwords.fits(user.password, password):
-            raise HTTPException(401, WRONG_LOGIN, _ASKS)
+        try:
+            async with at.logins.of(username):
+                at.failures.check(username)
+                user = await at.people.user(username)
+                right = await at.passwords.check(password, None if user is None else user.password)
+                if user is None or not right:
+                    at.failures.failed(username)
+                    raise HTTPException(401, WRONG_LOGIN, _ASKS)
+                at.failures.succeeded(username)
+        except TooManyLogins as many:
+            raise HTTPException(429, TOO_MANY_LOGINS, {"Retry-After": str(many.retry_after)}) from None
         if not user.is_active:
             raise HTTPException(400, WITHDRAWN)
         return TokenOut(access_token=at.tokens.make(user.login_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.malangee.script import ScenarioSeed, Script, SessionSeed
-from app.malangee.tokens import Passwords
+from app.spaces.passwords import Passwords
 from app.spaces.people import Message, People, SessionRow, Taken, Topic
 
 

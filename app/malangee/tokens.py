@@ -1,11 +1,10 @@
-"""Tokens and passwords: HS256 by PyJWT, argon2 by argon2-cffi, both imported when first used.
+"""Tokens: HS256 by PyJWT, imported when first used.
 
 A token has the claims `sub` (the login) and `exp`, and no other.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from typing import Any
@@ -61,40 +60,3 @@ class Tokens:
         except (ValueError, IndexError, RecursionError):
             return {}
         return claims if isinstance(claims, dict) else {}
-
-
-class Passwords:
-    """Hashes passwords, in threads: each takes tens of milliseconds on purpose."""
-
-    def __init__(self) -> None:
-        self._few = asyncio.Semaphore(2)
-
-    async def hash(self, password: str) -> str:
-        """What is kept of a password."""
-        async with self._few:
-            return await asyncio.to_thread(_hash, password)
-
-    async def fits(self, kept: str, password: str) -> bool:
-        """Whether it is the password."""
-        async with self._few:
-            return await asyncio.to_thread(_fits, kept, password)
-
-
-def _hash(password: str) -> str:
-    from argon2 import PasswordHasher
-
-    return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(_text(password))  # OWASP's minimum
-
-
-def _fits(kept: str, password: str) -> bool:
-    from argon2 import PasswordHasher
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    try:
-        return PasswordHasher().verify(kept, _text(password))
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def _text(password: str) -> bytes:
-    return password.encode("utf-8", "surrogatepass")

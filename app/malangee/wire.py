@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from fastapi.params import Depends
 from starlette.types import ASGIApp
 
+from app.emulation.determinism import RealClock
 from app.emulation.key_file import kept_key
 from app.engine import Engine, Opened, Stage
 from app.malangee.dialects import DIALECTS
@@ -78,8 +79,9 @@ class MalangeeWire:
         from app.malangee.parts import Parts
         from app.malangee.rest import Desk
         from app.malangee.seeds import seed
-        from app.malangee.tokens import Passwords, Tokens
+        from app.malangee.tokens import Tokens
         from app.spaces.failures import StoreFailure
+        from app.spaces.passwords import FailedLogins, LoginTurns, Passwords
         from app.spaces.people import People
         from app.voice.listening import Ears, Hearing
 
@@ -127,7 +129,8 @@ class MalangeeWire:
         )
         key = await self._key()
         tokens = Tokens(key, clock=world.clock, life=settings.token_life, lax=settings.tokens == "lax")
-        self._desk = Desk(people, tokens, passwords)
+        failures = FailedLogins(RealClock(), most=settings.login_failures, pause=settings.login_pause)
+        self._desk = Desk(people, tokens, passwords, LoginTurns(), failures)
         self._open = Open(parts, tokens)
 
     async def watch(self) -> None:
@@ -171,7 +174,6 @@ class MalangeeWire:
 
     def _make_transcriber(self) -> Transcriber | None:
         """Who transcribes; None: the script."""
-        from app.emulation.determinism import RealClock
         from app.voice.transcribing import OpenAITranscriber, SphinxTranscriber, pocketsphinx_there
 
         settings = self._settings

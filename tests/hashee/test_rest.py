@@ -124,6 +124,21 @@ def test_turnstile_is_asked_where_the_setting_says_so(tmp_path: Path) -> None:
         assert httpx.post(f"{server.http}/auth/login", json={**body, "turnstile_token": "t"}).status_code == 200
 
 
+async def test_guesses_in_parallel_do_not_take_the_lock_off(still: Town) -> None:
+    """A failure that was under way when the lock fell reset it: 201 wrong passwords in four seconds."""
+    people = await still.person(), await still.person()
+    victim, other = [(await one.call("GET", "/users/me"))["email"] for one in people]
+    wrong = {"email": victim, "account_password": "wrong-password-1"}
+    right = {"email": victim, "account_password": "hashee-demo"}
+    answers = await asyncio.gather(*(post(still, "/auth/login", wrong) for _ in range(60)))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(401) == 4
+    assert set(statuses) == {401, 423, 429}
+    assert (await post(still, "/auth/login", right)).status_code == 423
+    theirs = {"email": other, "account_password": "hashee-demo"}
+    assert (await post(still, "/auth/login", theirs)).status_code == 200
+
+
 async def test_users_are_found_named_and_blocked(town: Town) -> None:
     person, other = await town.person(), await town.person()
     await other.call("PATCH", "/users/me", {"display_name": "Zed 100%_x"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import warnings
 from collections.abc import AsyncIterator
@@ -38,6 +39,21 @@ async def member(server: LiveServer) -> dict[str, str]:
 
 def told(answer: httpx.Response) -> tuple[int, Any]:
     return answer.status_code, answer.json()
+
+
+async def test_guessing_a_password_ends_after_ten_failures(client: httpx.AsyncClient) -> None:
+    new = {"login_id": "guessed@example.com", "nickname": "추측", "password": "secret12345"}
+    assert (await client.post("/auth/signup", json=new)).status_code == 200
+    wrong, right = ({"username": new["login_id"], "password": one} for one in ("wrong", new["password"]))
+    answers = await asyncio.gather(*(client.post("/auth/login", data=wrong) for _ in range(40)))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(401) == 10
+    assert set(statuses) == {401, 429}
+    refused = await client.post("/auth/login", data=right)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    nobody = await client.post("/auth/login", data={"username": "nobody@example.com", "password": "wrong"})
+    assert nobody.status_code == 401
 
 
 async def test_signing_up_logging_in_and_leaving(client: httpx.AsyncClient, quick: LiveServer) -> None:

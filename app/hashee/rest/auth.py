@@ -16,6 +16,7 @@ from app.hashee.folding import fold_email
 from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
 from app.hashee.rest.routes import Answer, Body, Doors, Email, Secret, Word, data, routes
+from app.spaces.passwords import TooManyLogins
 
 if TYPE_CHECKING:
     from app.hashee.post import Post
@@ -130,12 +131,17 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
     async def login(ask: Login, request: Request, post: Post = doors.Post) -> Response:
         """The fifth failure in a row locks the address for 15 minutes: 423 with `retry_after` in seconds."""
         check_turnstile(ask.turnstile_token)
-        known = await post.ledger.see(lambda tx: accounts.password_of(tx, ask.email))
-        right = await post.passwords.check(ask.account_password, known[1] if known else None)
-        if known is None or not right:
-            await post.ledger.do(lambda tx: accounts.failed(tx, ask.email))
-        assert known is not None  # `failed` raises
-        return begun(post, request, await post.ledger.do(lambda tx: accounts.enter_by_password(tx, ask.email, *known)))
+        try:
+            async with post.logins.of(fold_email(ask.email)):
+                known = await post.ledger.see(lambda tx: accounts.password_of(tx, ask.email))
+                right = await post.passwords.check(ask.account_password, known[1] if known else None)
+                if known is None or not right:
+                    await post.ledger.do(lambda tx: accounts.failed(tx, ask.email))
+                assert known is not None  # `failed` raises
+                what = await post.ledger.do(lambda tx: accounts.enter_by_password(tx, ask.email, *known))
+        except TooManyLogins as many:
+            raise Refused("RATE_LIMITED", retry_after=many.retry_after) from None
+        return begun(post, request, what)
 
     @router.post("/auth/login-code", response_model=Answer, summary="A session, by a verification code")
     async def login_code(ask: LoginCode, request: Request, post: Post = doors.Post) -> Response:
