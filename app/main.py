@@ -261,7 +261,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     stack.push_async_callback(history.close)
     await history.start()
 
-    models = ChatModels(book=book, clock=clock, upstream=upstream, model=settings.agent.model)
+    models = ChatModels(book=book, clock=clock, upstream=upstream, model=settings.agent.model, ids=ids.branch("models"))
     stack.push_async_callback(models.close)
     listing = settings.agent.graphs or shipped("langgraph.json")
     await asyncio.to_thread(models.warm)

@@ -18,8 +18,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 
-from app.agent.scripted import Matched, ScriptedChatModel, ScriptedFailure, Unanswered
-from app.emulation.determinism import Clock, RealClock, aside
+from app.agent.scripted import CannotAnswer, Matched, ScriptedChatModel, ScriptedFailure, Unanswered
+from app.emulation.determinism import Clock, Ids, RealClock, aside
 from app.emulation.replies import Choice, LiveBook, ReplyAsk, ReplyBook
 
 if TYPE_CHECKING:
@@ -50,17 +50,24 @@ class Upstream:
 
 
 class ChatModels:
-    """Makes the chat model of a turn. `model` stands in place of every space's own.
+    """Makes the chat model of a turn. `model` stands in place of every space's own; `ids` are the script's dice.
 
     A model keeps the book that was in force when it was opened.
     """
 
     def __init__(
-        self, *, book: ReplyBook | LiveBook, clock: Clock, upstream: Upstream, model: str | None = None
+        self,
+        *,
+        book: ReplyBook | LiveBook,
+        clock: Clock,
+        upstream: Upstream,
+        model: str | None = None,
+        ids: Ids | None = None,
     ) -> None:
         self._live = book if isinstance(book, LiveBook) else LiveBook(book)
         self._model = model
         self._clock = clock
+        self._ids = ids or Ids()
         self._upstream = upstream
         self._client: ChatOpenAI | None = None
 
@@ -89,7 +96,8 @@ class ChatModels:
         named = self._model or space_model
         if self.serves_upstream(named):
             return self._openai(asked_model or named)
-        return ScriptedChatModel(book=book or self.book, ask=ask, clock=clock or aside(self._clock), matched=matched)
+        clock = clock or aside(self._clock)
+        return ScriptedChatModel(book=book or self.book, ask=ask, clock=clock, ids=self._ids, matched=matched)
 
     async def choices(
         self,
@@ -139,7 +147,7 @@ class ChatModels:
 
     def is_upstream_error(self, error: Exception) -> bool:
         """Whether a model refused or failed (and not a graph or this program)."""
-        if isinstance(error, ScriptedFailure | Unanswered | JSONDecodeError):
+        if isinstance(error, ScriptedFailure | Unanswered | CannotAnswer | JSONDecodeError):
             return True
         return any(kind.__module__.partition(".")[0] in _CLIENTS for kind in type(error).__mro__)
 

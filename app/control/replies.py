@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +21,7 @@ _FILE = ("replies", "pace")
 _ENTRY: dict[str, Any] = {
     "type": "object",
     "required": ["when"],
-    "description": "An entry of a reply file: `when`, one of `reply`, `tokens`, `error`, and what stands beside it.",
+    "description": "An entry of a reply file: `when`; `reply`, `tokens`, `json` or `error`; and what is beside it.",
     "properties": {
         "when": {"type": "object", "minProperties": 1, "propertyNames": {"enum": list(KEYS["when"])}},
         **{name: {} for name in KEYS["reply"] if name != "when"},
@@ -63,6 +63,9 @@ class Asked(Body):
     filename: str | None = None
     visitor_name: str = ""
     turn: int = Field(1, ge=1, le=LARGEST_WHOLE, description="Which turn of the room it is, from 1.")
+    response_format: Literal["json_object", "json_schema"] | None = Field(None, description="null: text.")
+    json_schema: str | None = Field(None, description="The name of the schema that the answer has to satisfy.")
+    tool_choice: str | None = Field(None, description="`none`, `auto`, `required`, or the name of a tool.")
 
 
 class Failed(BaseModel):
@@ -86,6 +89,7 @@ class Explained(BaseModel):
     matched: bool
     source: str | None = Field(examples=["control:r1"])
     msg: str | None
+    made: bool = Field(False, description="The reply has no JSON or no call, so one is made for the schema asked for.")
     nearest: list[Miss] | None = Field(None, description="Where no entry matched: those that came nearest.")
 
 

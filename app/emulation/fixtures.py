@@ -26,11 +26,13 @@ from app.emulation.replies import (
     VARIABLES,
     Choice,
     Entry,
+    JsonReply,
     Pace,
     Reply,
     ReplyBook,
     ReplyError,
     ToolCall,
+    texts_in,
     unknown_variables,
 )
 from app.emulation.report import FixtureError, Item, Report, either
@@ -38,10 +40,13 @@ from app.spaces.models import ApiKey, Space, SpaceSeed
 
 __all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "is_reply_file", "load_fixtures"]
 
-ANSWERS = ("reply", "tokens", "error")
+ANSWERS = ("reply", "tokens", "json", "error")
 BESIDE = ("choices", "tool_calls")
-TEXTS = ("msg", "space", "room_uid", "user_id", "language", "model", "filename")
-OPTIONAL = ("msg", "filename", "scene_number")
+SHAPES = ("response_format", "json_schema", "tool_choice")
+"""What a request may ask of the shape of an answer."""
+
+TEXTS = ("msg", "space", "room_uid", "user_id", "language", "model", "filename", *SHAPES)
+OPTIONAL = ("msg", "filename", "scene_number", *SHAPES)
 """What a request may lack, and `null` therefore matches."""
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -290,15 +295,18 @@ def _answer(item: Item, fields: dict[str, Item], pace: Pace | None) -> Reply:
     given = [name for name in ANSWERS if name in fields]
     if len(given) != 1 and item.is_mapping:
         item.refuse(f"exactly one of {', '.join(ANSWERS)}", " and ".join(given) or "none of them")
-    text = tokens = error = None
+    text = tokens = written = error = None
     if "reply" in fields:
         text = fields["reply"].text()
-        for variable in unknown_variables(text):
-            fields["reply"].refuse(either([f"{{{{{name}}}}}" for name in VARIABLES]), variable)
+        _check_variables(fields["reply"], text)
     if "tokens" in fields:
         tokens = tuple(token.text() for token in fields["tokens"].items())
         if not tokens:
             fields["tokens"].refuse("at least one token")
+    if "json" in fields:
+        written = JsonReply(fields["json"].json())
+        for part in texts_in(written.value):
+            _check_variables(fields["json"], part)
     if "error" in fields:
         error = _error(fields["error"])
     choices = tuple(_choice(choice) for choice in fields["choices"].items()) if "choices" in fields else None
@@ -306,18 +314,24 @@ def _answer(item: Item, fields: dict[str, Item], pace: Pace | None) -> Reply:
     if "tool_calls" in fields:
         tool_calls = tuple(_tool_call(call) for call in fields["tool_calls"].items())
         if error is not None:
-            fields["tool_calls"].refuse("reply or tokens beside it", "error")
+            fields["tool_calls"].refuse("reply, tokens or json beside it", "error")
         if fields["tool_calls"].node.value == []:
             fields["tool_calls"].refuse("at least one call")
     return Reply(
         text=text,
         tokens=tokens,
+        json=written,
         pace=read_pace(fields["pace"]) if "pace" in fields else pace,
         error=error,
         choices=choices,
         tool_calls=tool_calls,
         source=item.source,
     )
+
+
+def _check_variables(item: Item, text: str) -> None:
+    for variable in unknown_variables(text):
+        item.refuse(either([f"{{{{{name}}}}}" for name in VARIABLES]), variable)
 
 
 def _choice(item: Item) -> Choice:

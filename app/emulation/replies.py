@@ -6,8 +6,9 @@ Hangul typed as jamo and as syllables is the same. PURE: no I/O, no clock.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,9 @@ _VARIABLE = re.compile(r"\{\{([^{}|]*)(?:\|([^{}]*))?\}\}")
 class ReplyAsk:
     """What a scripted reply can match on.
 
-    `msg` is None when the agent speaks first; `turn` counts the room's turns from 1.
+    `msg` is None when the agent speaks first; `turn` counts the room's turns from 1. `response_format` is None for
+    text, `json_object`, or `json_schema` with the schema's name in `json_schema`. `tool_choice` is `none`, `auto`,
+    `required` or the name of a tool, and None where the request does not say.
     """
 
     msg: str | None
@@ -45,6 +48,14 @@ class ReplyAsk:
     filename: str | None = None
     visitor_name: str = ""
     turn: int = 1
+    response_format: str | None = None
+    json_schema: str | None = None
+    tool_choice: str | None = None
+
+    @property
+    def forced(self) -> bool:
+        """Whether a tool has to be called: any (`required`), or the one that is named."""
+        return self.tool_choice not in (None, "auto", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +91,19 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonReply:
+    """JSON that is answered as text."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """One of text, tokens and error, how fast it comes (None: at once), and the `file:line` that says so."""
+    """One of text, tokens, JSON and error, how fast it comes (None: at once), and the `file:line` that says so."""
 
     text: str | None = None
     tokens: tuple[str, ...] | None = None
+    json: JsonReply | None = None
     pace: Pace | None = None
     error: ReplyError | None = None
     choices: tuple[Choice, ...] | None = None
@@ -92,11 +111,45 @@ class Reply:
     source: str = ""
 
     def fill(self, ask: ReplyAsk) -> Reply:
-        """This reply with the variables in its text replaced; what `ask` has not becomes the text after `|`."""
+        """This reply with the variables in its text or JSON replaced; what `ask` has not becomes the text after `|`.
+        JSON becomes its text.
+        """
+        if self.json is not None:
+            return replace(self, text=json.dumps(_filled(self.json.value, ask), ensure_ascii=False))
         if self.text is None or "{{" not in self.text:
             return self
+        return replace(self, text=_filled(self.text, ask))
+
+    @property
+    def carries_json(self) -> bool:
+        """Whether its text is JSON: an object or an array."""
+        if self.json is not None:
+            return True
+        text = "".join(self.tokens) if self.tokens is not None else self.text or ""
+        if not text.lstrip().startswith(("{", "[")):
+            return False
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            return False
+        return True
+
+    def calls(self, choice: str | None) -> tuple[ToolCall, ...]:
+        """The tools that it calls where the request chooses so."""
+        if choice in (None, "auto", "required"):
+            return self.tool_calls
+        return tuple(call for call in self.tool_calls if call.name == choice)
+
+
+def _filled(value: Json, ask: ReplyAsk) -> Any:
+    if isinstance(value, str):
         values = {"msg": ask.msg or "", "visitor_name": ask.visitor_name, "turn": str(ask.turn)}
-        return replace(self, text=_VARIABLE.sub(lambda name: values[name[1].strip()] or name[2] or "", self.text))
+        return _VARIABLE.sub(lambda name: values[name[1].strip()] or name[2] or "", value)
+    if isinstance(value, list):
+        return [_filled(item, ask) for item in value]
+    if isinstance(value, dict):
+        return {key: _filled(item, ask) for key, item in value.items()}
+    return value
 
 
 FALLBACK = Reply(text="{{msg|…}}", source="built in")
@@ -108,6 +161,15 @@ def unknown_variables(text: str) -> list[str]:
     return [name[0] for name in _VARIABLE.finditer(text) if name[1].strip() not in VARIABLES]
 
 
+def texts_in(value: Json) -> Iterator[str]:
+    """All texts in a JSON value but the keys of objects."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(item)
+
+
 _COST: dict[type[Condition], int] = {Exact: 0, Contains: 1, Matches: 2}
 
 
@@ -117,6 +179,35 @@ class Entry:
 
     when: dict[str, Condition]
     reply: Reply
+
+    def suits(self, ask: ReplyAsk) -> bool:
+        """Whether the reply is what `ask` wants: a call where it forces one, JSON where it wants that. An entry that
+        asks for the format or the choice means its reply as it stands, and a failure is one in any case.
+        """
+        reply = self.reply
+        if reply.error is not None:
+            return True
+        if ask.forced:
+            return "tool_choice" in self.when or bool(reply.calls(ask.tool_choice))
+        if ask.response_format is None:
+            return True
+        called = ask.tool_choice != "none" and bool(reply.tool_calls)
+        return called or self.names_format or reply.carries_json
+
+    @property
+    def names_format(self) -> bool:
+        return "response_format" in self.when or "json_schema" in self.when
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReply:
+    """What answers, with its variables filled in. `called`: its calls are those that are wanted; `formatted`: its text
+    has the format that is wanted. Where it is not so, calls or JSON are to be made.
+    """
+
+    reply: Reply
+    called: bool
+    formatted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +238,23 @@ class Explanation:
     """Why a question gets the reply it gets.
 
     `source`: the `file:line` that answers, None where nothing does. `matched`: an entry, not the default. `nearest`:
-    where no entry matched, those that came nearest, best first.
+    where no entry matched, those that came nearest, best first. `made`: the answer is made for the schema or the tool
+    that is asked for, as what matches has no JSON or no call.
     """
 
     msg: str | None
     source: str | None
     matched: bool
     nearest: tuple[Miss, ...] = ()
+    made: bool = False
 
     def plain(self) -> dict[str, Any]:
         """The explanation for programs: `matched`, `source`, and for what did not match `nearest` with the keys that
         failed.
         """
         told: dict[str, Any] = {"matched": self.matched, "source": self.source, "msg": self.msg}
+        if self.made:
+            told["made"] = True
         if not self.matched:
             told["nearest"] = [
                 {
@@ -172,6 +267,8 @@ class Explanation:
 
     def __str__(self) -> str:
         what = "a turn without msg" if self.msg is None else f"msg {shown(self.msg)}"
+        if self.matched and self.made:
+            return f"{what} is answered with what is made for the schema: {self.source} has no JSON, or no call"
         if self.matched:
             return f"{what} is answered by {self.source}"
         answers = "" if self.source is None else f", the default answers ({self.source})"
@@ -209,6 +306,7 @@ class ReplyBook:
             shelf.append((number, tuple(sorted(rest.items(), key=lambda condition: _COST[type(condition[1])]))))
         self._names = tuple(names)
         self._own = self.entries
+        self._last = Entry({}, default)
         self._front: ReplyBook | None = None
         self._decided: Mapping[str, bool] = {}
 
@@ -221,16 +319,19 @@ class ReplyBook:
         return both
 
     def match(self, ask: ReplyAsk) -> Reply:
-        """The reply of the first entry that holds for `ask`, else the default, with its variables filled in."""
-        entry = self._find(self._facts(ask))
-        return (self.default if entry is None else entry.reply).fill(ask)
+        """The reply of the first entry that holds for `ask`, else the default, with its variables filled in. Where
+        `ask` wants JSON or a call, entries that have it come before all others.
+        """
+        return (self._find(ask) or self._last).reply.fill(ask)
 
-    def answer(self, ask: ReplyAsk) -> Reply | None:
-        """As `match`, but None where the space of `ask` is strict and no entry holds."""
-        entry = self._find(self._facts(ask))
-        if entry is None and self.is_strict(ask.space):
+    def answer(self, ask: ReplyAsk) -> FoundReply | None:
+        """As `match`, but None where the space of `ask` is strict and no entry holds that has what it wants."""
+        entry = self._find(ask)
+        if self.is_strict(ask.space) and (entry is None or not entry.suits(ask)):
             return None
-        return (self.default if entry is None else entry.reply).fill(ask)
+        found = entry or self._last
+        formatted = ask.response_format is None or found.names_format or found.reply.carries_json
+        return FoundReply(found.reply.fill(ask), not ask.forced or found.suits(ask), formatted)
 
     def is_strict(self, space: str) -> bool:
         """Whether only entries answer in a space."""
@@ -241,9 +342,13 @@ class ReplyBook:
         likest `msg`. Looks at the first `MOST_COMPARED` entries at most.
         """
         facts = self._facts(ask)
-        entry = self._find(facts)
+        entry = self._find(ask)
+        made = not (entry or self._last).suits(ask)
+        if entry is not None and not (made and self.is_strict(ask.space)):
+            return Explanation(ask.msg, entry.reply.source, True, made=made)
         if entry is not None:
-            return Explanation(ask.msg, entry.reply.source, True)
+            wanted = f"a call ({ask.tool_choice})" if ask.forced else f"JSON ({ask.response_format})"
+            return Explanation(ask.msg, None, False, (Miss(entry.reply.source, (Mismatch("reply", wanted, "text"),)),))
         msg = _pairs(ask.msg)
         ranked = []
         for number, candidate in enumerate(self.entries[:MOST_COMPARED]):
@@ -255,18 +360,28 @@ class ReplyBook:
             told = tuple(Mismatch(name, str(when[name]), shown(facts[name])) for name in failed)
             misses.append(Miss(self.entries[number].reply.source, told))
         source = None if self.is_strict(ask.space) else self.default.source
-        return Explanation(ask.msg, source, False, tuple(misses))
+        return Explanation(ask.msg, source, False, tuple(misses), made and source is not None)
 
     def _facts(self, ask: ReplyAsk) -> dict[str, str | int | None]:
         facts = {} if self._front is None else self._front._facts(ask)
         return {**facts, **{name: _composed(getattr(ask, name)) for name in self._names}}
 
-    def _find(self, facts: dict[str, str | int | None]) -> Entry | None:
-        if self._front is not None and (found := self._front._find(facts)) is not None:
+    def _find(self, ask: ReplyAsk) -> Entry | None:
+        """The first entry that holds and has what is wanted; if there is none, the first that holds."""
+        facts = self._facts(ask)
+        if ask.forced or ask.response_format is not None:
+            found = self._first_entry(facts, lambda entry: entry.suits(ask))
+            if found is not None:
+                return found
+        return self._first_entry(facts, None)
+
+    def _first_entry(self, facts: dict[str, str | int | None], suits: Callable[[Entry], bool] | None) -> Entry | None:
+        if self._front is not None and (found := self._front._first_entry(facts, suits)) is not None:
             return found
         end = len(self._own)
-        first = _first(self._by_msg.get(facts["msg"], ()), facts, end)
-        first = _first(self._others, facts, first)
+        taken = None if suits is None else lambda number: suits(self._own[number])
+        first = _first(self._by_msg.get(facts["msg"], ()), facts, end, taken)
+        first = _first(self._others, facts, first, taken)
         return self._own[first] if first < end else None
 
 
@@ -365,8 +480,15 @@ class LiveBook:
         self.current = self._files.behind(front, self._strict) if front or self._strict else self._files
 
 
-def _first(shelf: Iterable[tuple[int, Rest]], facts: dict[str, str | int | None], before: int) -> int:
-    """The number of the first entry on the shelf that holds, if it stands before another; else that other's."""
+def _first(
+    shelf: Iterable[tuple[int, Rest]],
+    facts: dict[str, str | int | None],
+    before: int,
+    taken: Callable[[int], bool] | None,
+) -> int:
+    """The number of the first entry on the shelf that holds and is taken, if it stands before another; else that
+    other's.
+    """
     for number, rest in shelf:
         if number > before:
             break
@@ -374,7 +496,8 @@ def _first(shelf: Iterable[tuple[int, Rest]], facts: dict[str, str | int | None]
             if not condition.holds(facts[name]):
                 break
         else:
-            return number
+            if taken is None or taken(number):
+                return number
     return before
 
 

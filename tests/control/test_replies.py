@@ -65,14 +65,17 @@ async def test_everything_that_an_entry_of_a_file_can_say_it_can_say(control: Co
     [
         ({}, "when: expected this key, found nothing"),
         ({"when": {}, "reply": "x"}, "when: expected at least one of msg, space"),
-        ({"when": {"msg": "x"}}, "body: expected exactly one of reply, tokens, error, found none of them"),
+        ({"when": {"msg": "x"}}, "body: expected exactly one of reply, tokens, json, error, found none of them"),
         ({"when": {"msg": "x"}, "reply": "{{who}}"}, "reply: expected one of {{msg}}"),
         ({"when": {"msg": 5}, "reply": "x"}, "when.msg: expected text, contains or regex, in quotes, found 5"),
         ({"when": {"msg": "x"}, "reply": "x", "delay": 1}, "delay: expected one of when, reply"),
         ({"replies": [{"when": {"turn": 0}, "reply": "x"}]}, "replies[0].when.turn: expected a whole number from 1"),
         ({"replies": [], "default": {"reply": "x"}}, "default: expected one of replies, pace"),
         ({"replies": "x"}, 'replies: expected a list, found "x"'),
-        ("x", 'body: expected a mapping with one of when, reply, tokens, error, choices, tool_calls, pace, found "x"'),
+        (
+            "x",
+            "body: expected a mapping with one of when, reply, tokens, json, error, choices, tool_calls, pace, found",
+        ),
     ],
 )
 def test_a_reply_that_cannot_be_is_refused_by_its_place_and_none_is_added(
@@ -98,8 +101,11 @@ def test_why_a_question_gets_its_reply_is_explained(control: Control) -> None:
         "matched": True,
         "source": "replies/test.yaml:1",
         "msg": "누구세요",
+        "made": False,
         "nearest": None,
     }
+    shaped = {"msg": "누구세요", "response_format": "json_schema", "json_schema": "Person"}
+    assert control.post("/replies/explain", shaped)["made"]
     near = {"when": {"msg": "누구세욥", "space": "second"}, "reply": "x"}
     made = control.post("/replies", near, 201)["replies"][0]
     told = control.post("/replies/explain", {"msg": "누구세욥", "space": "test"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -11,7 +12,18 @@ from app.agent.models import ChatModels, Upstream
 from app.agent.scripted import Unanswered
 from app.emulation.conditions import Contains, Exact, Matches
 from app.emulation.determinism import VirtualClock
-from app.emulation.replies import MOST_COMPARED, Entry, LiveBook, Mismatch, Reply, ReplyAsk, ReplyBook
+from app.emulation.replies import (
+    MOST_COMPARED,
+    Entry,
+    JsonReply,
+    LiveBook,
+    Mismatch,
+    Reply,
+    ReplyAsk,
+    ReplyBook,
+    ReplyError,
+    ToolCall,
+)
 
 ENTRIES = (
     Entry({"msg": Exact("안녕하세요"), "turn": Exact(2)}, Reply(text="둘", source="replies/a.yaml:2")),
@@ -70,7 +82,80 @@ def test_a_strict_space_has_no_default(strict: bool | list[str], answered: bool)
     assert (book.explain(ReplyAsk("x", space="a")).source is not None) == answered
     matched = book.answer(ReplyAsk("민트", space="a"))
     assert matched is not None
-    assert matched.text == "향"
+    assert matched.reply.text == "향"
+
+
+ADD = ToolCall("add", {})
+SHAPED = [
+    Entry({"msg": Exact("민트")}, Reply(text="향", source="a:1")),
+    Entry({"json_schema": Exact("Scent")}, Reply(json=JsonReply({"name": "{{msg}}"}), source="a:2")),
+    Entry({"response_format": Exact("json_object")}, Reply(text="이건 JSON이 아니에요", source="a:3")),
+    Entry({"msg": Contains("더해")}, Reply(text="5", tool_calls=(ADD,), source="a:4")),
+    Entry({"msg": Exact("{}")}, Reply(tokens=("{", "}"), source="a:5")),
+    Entry({"msg": Exact("오류")}, Reply(error=ReplyError(500, "x"), source="a:6")),
+    Entry({"tool_choice": Exact("none")}, Reply(text="부르지 않아요", source="a:7")),
+    Entry({"tool_choice": Exact("look")}, Reply(text="보지 않을래요", source="a:8")),
+]
+OBJECT: dict[str, Any] = {"response_format": "json_object"}
+SCENT: dict[str, Any] = {"response_format": "json_schema", "json_schema": "Scent"}
+OTHER: dict[str, Any] = {"response_format": "json_schema", "json_schema": "Other"}
+
+
+@pytest.mark.parametrize(
+    ("ask", "source", "called", "formatted"),
+    [
+        (ReplyAsk("민트"), "a:1", True, True),
+        (ReplyAsk("민트", **SCENT), "a:2", True, True),
+        (ReplyAsk("민트", **OBJECT), "a:3", True, True),
+        (ReplyAsk("민트", **OTHER), "a:1", True, False),
+        (ReplyAsk("없음", **OTHER), "last", True, False),
+        (ReplyAsk("{}", **OTHER), "a:5", True, True),
+        (ReplyAsk("오류", **OTHER), "a:6", True, False),
+        (ReplyAsk("더해 줘", **OTHER), "a:4", True, False),
+        (ReplyAsk("더해 줘", tool_choice="required"), "a:4", True, True),
+        (ReplyAsk("더해 줘", tool_choice="add"), "a:4", True, True),
+        (ReplyAsk("더해 줘", tool_choice="other"), "a:4", False, True),
+        (ReplyAsk("더해 줘", tool_choice="none"), "a:4", True, True),
+        (ReplyAsk("민트", tool_choice="required"), "a:1", False, True),
+        (ReplyAsk("민트", tool_choice="look"), "a:8", True, True),
+        (ReplyAsk("없음", tool_choice="none"), "a:7", True, True),
+        (ReplyAsk("없음", tool_choice="auto"), "last", True, True),
+    ],
+    ids=lambda value: str(value)[:80],
+)
+def test_replies_with_the_shape_that_is_wanted_come_first(
+    ask: ReplyAsk, source: str, called: bool, formatted: bool
+) -> None:
+    book = ReplyBook(SHAPED, Reply(text="그래요", source="last"))
+    found = book.answer(ask)
+    assert found is not None
+    assert (found.reply.source, found.called, found.formatted) == (source, called, formatted)
+    told = book.explain(ask)
+    assert (told.source, told.made) == (source, not called or (not formatted and source not in ("a:4", "a:6")))
+
+
+def test_what_was_added_at_runtime_comes_first_where_it_has_the_shape() -> None:
+    live = LiveBook(ReplyBook(SHAPED))
+    live.add([(Entry({"msg": Exact("민트")}, Reply(text="더 나중")), {})])
+    live.add([(Entry({"msg": Exact("민트")}, Reply(text="[1]")), {})])
+    live.add([(Entry({"msg": Exact("민트")}, Reply(text="나중")), {})])
+    for ask, text in (
+        (ReplyAsk("민트"), "나중"),
+        (ReplyAsk("민트", **OTHER), "[1]"),
+        (ReplyAsk("민트", **SCENT), "[1]"),
+    ):
+        found = live.current.answer(ask)
+        assert found is not None
+        assert found.reply.text == text
+
+
+@pytest.mark.parametrize(("ask", "lacks"), [(ReplyAsk("민트", **OTHER), "JSON (json_schema)")])
+def test_a_strict_space_has_nothing_made(ask: ReplyAsk, lacks: str) -> None:
+    book = ReplyBook(SHAPED, strict=True)
+    assert book.answer(ask) is None
+    told = book.explain(ask)
+    assert (told.matched, told.made, told.source) == (False, False, None)
+    assert f"a:1 (reply: wanted {lacks}, got text)" in str(told)
 
 
 def models(book: ReplyBook | LiveBook) -> ChatModels:
