@@ -7,8 +7,8 @@ in another way are rewritten. Repeats are few and texts are short. Look-around i
 from __future__ import annotations
 
 import re
-from re import _constants as ops  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as ops
+from re import _parser as parser
 from typing import Any
 
 from app.emulation.samples.draws import Draws
