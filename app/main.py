@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
@@ -32,7 +33,7 @@ from app.control.health import health_routes
 from app.control.refusals import describe, known_parameters, no_such_endpoint
 from app.cors import Cors, SocketOrigins
 from app.emulation.calls import Calls
-from app.emulation.determinism import Clock, RealClock, World, WorldClock, aside
+from app.emulation.determinism import RealClock, World, WorldClock, aside
 from app.emulation.journal import Journal
 from app.engine import Engine, Stage, Wire
 from app.forwarding import TrustedProxies
@@ -231,6 +232,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         workers=voice.workers,
         timeout=voice.timeout,
         clock=machine,
+        working=clock.working,
         fallback=voice.fallback,
         cache_bytes=voice.cache,
         openai=OpenAISpeech(
@@ -252,7 +254,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
 
     url = encoded_url(settings.store.url.get_secret_value()) if settings.store.url else None
     troubles = StoreFaults(stage.faults, ids, stage.journal)
-    database = Database(url, folder=settings.data, troubles=troubles)
+    database = Database(url, folder=settings.data, troubles=troubles, working=clock.working)
     stack.push_async_callback(database.close)
     await database.open()
     store = SpaceStore(database, clock=machine)
@@ -331,7 +333,7 @@ async def _signing_key(world: World) -> bytes | None:
     return await asyncio.to_thread(seeded_key, world.ids.branch("signing").seed_bytes)
 
 
-async def _sweep(library: Any, uploads: Any, clock: Clock) -> None:
+async def _sweep(library: Any, uploads: Any, clock: WorldClock) -> None:
     """Deletes expired voices now and then."""
     while True:
         try:
@@ -341,7 +343,7 @@ async def _sweep(library: Any, uploads: Any, clock: Clock) -> None:
                 log.info("deleted %d expired voices", gone)
         except Exception:
             log.exception("expired voices cannot be deleted")
-        await clock.sleep(SWEEP_PAUSE)
+        await clock.look(SWEEP_PAUSE, lambda: inf)
 
 
 class Application(FastAPI):

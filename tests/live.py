@@ -91,6 +91,14 @@ class LiveServer:
         """Runs a coroutine in the server's own loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
 
+    async def advance(self, seconds: float) -> None:
+        """Moves the emulated clock, and returns when what fell due has happened."""
+
+        async def advance() -> None:
+            await self.program.stage.world.clock.advance(seconds)
+
+        await self.run(advance())
+
     def _run(self) -> None:
         def fatal(text: str) -> None:
             self.problems.append(text)

@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from math import inf
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
@@ -23,7 +24,7 @@ from app.chldo.reading import frame_type
 from app.chldo.requests import Forbidden, Greet, Refusal, SendMsg, Status, parse
 from app.chldo.revisions import REVISIONS, V1, Revision, with_msg
 from app.chldo.steps import Caller
-from app.emulation.determinism import Ids
+from app.emulation.determinism import RESOLUTION, Ids, working
 from app.emulation.exchanges import Exchange
 from app.emulation.lines import Line
 from app.forwarding import base_url
@@ -198,9 +199,10 @@ class Gateway:
         async def carry() -> None:
             began = connection.now
             try:
-                async with aclosing(frames):
-                    async for frame in frames:
-                        await connection.send(frame, exchange)
+                with working(exchange.strand.clock):
+                    async with aclosing(frames):
+                        async for frame in frames:
+                            await connection.send(frame, exchange)
             except OSError:
                 return
             except Exception:
@@ -226,19 +228,29 @@ class Gateway:
         idle, age = self._settings.idle_limit, self._settings.age_limit
         pause = min(1.0, idle / 4, age / 4)
         while True:
-            await self._clock.sleep(pause)
+            await self._clock.look(pause, self._next_end)
             for connection in list(self.connections):
                 now = connection.now
                 reason = ""
-                if now - connection.opened_at >= age:
+                if now >= connection.opened_at + age - RESOLUTION:
                     reason = "Connection duration limit reached"
-                elif not connection.turns and now - connection.active_at >= idle:
+                elif not connection.turns and now >= connection.active_at + idle - RESOLUTION:
                     reason = "Idle timeout"
                 if reason:
                     self.connections.discard(connection)
                     closing = asyncio.create_task(self._close(connection, reason))
                     self._closing.add(closing)
                     closing.add_done_callback(self._closing.discard)
+
+    def _next_end(self) -> float:
+        """When the next socket will have been open or idle for too long, as things stand: a moment of the clock."""
+        soonest = inf
+        for connection in self.connections:
+            left = connection.opened_at + self._settings.age_limit - connection.now
+            if not connection.turns:
+                left = min(left, connection.active_at + self._settings.idle_limit - connection.now)
+            soonest = min(soonest, left)
+        return self._clock.monotonic() + soonest
 
     async def _close(self, connection: Connection, reason: str) -> None:
         """Ends a connection; one that does not take its close frame is dropped by the server's own time-out."""

@@ -67,11 +67,13 @@ def clock_routes(plane: Plane) -> APIRouter:
 
     @routes.post("/clock/advance", summary="Move time forward")
     async def advance(body: Advance) -> Clock:
-        """Whoever has slept long enough wakes up: pauses, idle limits, expiring URLs."""
+        """All that falls due on the way happens, in its order: pauses, idle limits, expiring URLs. Answered when it
+        has happened.
+        """
         if clock.time() + body.seconds > LATEST:
             raise Refused(400, f"seconds: time ends at {_shown(LATEST)}")
-        clock.advance(body.seconds)
         plane.note("clock advance", seconds=body.seconds)
+        await clock.advance(body.seconds)
         return now()
 
     @routes.post("/clock/set", summary="Set the wall clock")

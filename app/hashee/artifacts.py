@@ -7,10 +7,12 @@ of the ledger. Imports SQLAlchemy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
+from app.emulation.determinism import RESOLUTION
 from app.hashee.access import Credential
 from app.hashee.frames import ArtifactExpired, ArtifactResponse, ArtifactUpdate
 from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal
@@ -119,7 +121,7 @@ def respond(
 
 def expire(tx: Tx, artifact_id: str | None = None) -> int:
     """Ends the artifacts whose time is over, or the one that is named; how many."""
-    due = artifacts.c.expires_at <= tx.now if artifact_id is None else artifacts.c.id == artifact_id
+    due = artifacts.c.expires_at <= tx.now + RESOLUTION if artifact_id is None else artifacts.c.id == artifact_id
     rows = tx.run(
         select(artifacts).where(due, artifacts.c.expired.is_(False)).order_by(artifacts.c.id).limit(EXPIRED_AT_ONCE)
     ).fetchall()
@@ -137,7 +139,8 @@ def expire(tx: Tx, artifact_id: str | None = None) -> int:
     return len(rows)
 
 
-def any_due(tx: Tx) -> bool:
-    """Whether the time of an artifact is over."""
-    due = select(artifacts.c.id).where(artifacts.c.expires_at <= tx.now, artifacts.c.expired.is_(False)).limit(1)
-    return tx.one(due) is not None
+def next_expiry(tx: Tx) -> float:
+    """When the time of an artifact will next be over, or was; infinity while nothing waits for that."""
+    soonest = select(func.min(artifacts.c.expires_at)).where(artifacts.c.expired.is_(False))
+    moment: float | None = tx.value(soonest)
+    return inf if moment is None else moment

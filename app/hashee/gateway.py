@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.emulation.determinism import Ids
+from app.emulation.determinism import RESOLUTION, Ids
 from app.emulation.keepalive import pongs
 from app.emulation.lines import PING
 from app.hashee.access import Credential, HumanCredential, agent_credential
@@ -285,29 +285,43 @@ class Gateway:
         now = self._clock.monotonic()
         while True:
             # From one look to the next, not from its end: the clock may be advanced in between.
-            await self._clock.sleep(now + LOOK - self._clock.monotonic())
+            await self._clock.look(now + LOOK - self._clock.monotonic(), self._next_end)
             now, wall = self._clock.monotonic(), self._clock.time()
             for socket in list(self.sockets):
                 if not socket.closing:
                     await self._look(socket, now, wall)
+
+    def _next_end(self) -> float:
+        """When a socket will next be too late, as things stand: a moment of the clock."""
+        now, wall = self._clock.monotonic(), self._clock.time()
+        soonest = inf
+        for socket in self.sockets:
+            if socket.closing:
+                continue
+            if not socket.principal:
+                soonest = min(soonest, inf if socket.authenticating else socket.opened_at + AUTH_LIMIT)
+            elif socket.expires is not None:
+                soonest = min(soonest, now + (socket.expires - wall))
+        return soonest
 
     async def _look(self, socket: Socket, now: float, wall: float) -> None:
         answered = pongs(socket.websocket.scope) or 0
         if answered != socket.pongs:
             socket.pongs, socket.heard_at, socket.unanswered = answered, now, 0
         if not socket.principal:
-            if now - socket.opened_at >= AUTH_LIMIT and not socket.authenticating:
+            if now >= socket.opened_at + AUTH_LIMIT - RESOLUTION and not socket.authenticating:
                 socket.send(AuthError("auth_timeout", "No auth within 5 seconds", "error.auth.timeout"))
                 socket.finish(AUTH, "auth_timeout")
             return
-        if socket.expires is not None:
-            left = socket.expires - wall
-            if left <= 0:
-                socket.lapse()
-                return
-            if left <= WARNING and not socket.warned:
-                socket.warned = True
-                socket.send(AuthExpiring(ceil(left)))
+        left = inf if socket.expires is None else socket.expires - wall
+        if left <= RESOLUTION:
+            socket.lapse()
+            return
+        if self._clock.advancing:
+            return  # what a client has to answer is asked when time has stopped moving: nobody could answer before
+        if left <= WARNING and not socket.warned:
+            socket.warned = True
+            socket.send(AuthExpiring(ceil(left)))
         # A clock that is advanced by minutes has given nobody the time to answer: silent is who was asked, too.
         if now - socket.heard_at >= SILENCE and socket.unanswered >= ASKED:
             socket.finish(SILENT, "no sign of life")

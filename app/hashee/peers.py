@@ -127,12 +127,8 @@ class Peers:
         self.running += 1
         try:
             async with lock:
-                await self._ledger.do(lambda tx: delivered(tx, [(key, peer.principal, message.conversation_seq)]))
-                strand = self._stage.world.connection("hashee", key).branch(peer.principal, message.conversation_seq)
-                if peer.brain is not None:
-                    await self._think(peer, peer.brain, message, self._exchange(message, strand))
-                else:
-                    await self._recite(peer, message, strand)
+                with self._stage.world.clock.working():
+                    await self._reply(peer, message)
         except Refused as refused:
             log.info("%s does not answer: %s", peer.name, refused)
         except Exception as error:
@@ -142,6 +138,15 @@ class Peers:
             self.running -= 1
             if not lock.locked() and self._locks.get(key) is lock:
                 del self._locks[key]
+
+    async def _reply(self, peer: _Peer, message: MessageNew) -> None:
+        key = message.conversation_id
+        await self._ledger.do(lambda tx: delivered(tx, [(key, peer.principal, message.conversation_seq)]))
+        strand = self._stage.world.connection("hashee", key).branch(peer.principal, message.conversation_seq)
+        if peer.brain is not None:
+            await self._think(peer, peer.brain, message, self._exchange(message, strand))
+        else:
+            await self._recite(peer, message, strand)
 
     def _exchange(self, message: MessageNew, strand: Strand) -> Exchange:
         """The answer to a message, as an occasion for faults: the request came over REST, so it has no connection."""

@@ -7,12 +7,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
-from app.emulation.determinism import Clock, RealClock
+from app.emulation.determinism import RESOLUTION, RealClock, Signal, WorldClock
 from app.hashee import accounts, deliveries, files
 from app.hashee.access import AccessTokens, Credential
 from app.hashee.agents import WEBSOCKET, came, gone, mode_of, typing
-from app.hashee.artifacts import any_due, expire
+from app.hashee.artifacts import expire, next_expiry
 from app.hashee.deliveries import arrived, waiting
 from app.hashee.frames import Frame, Replaced
 from app.hashee.hub import Hub
@@ -80,7 +81,7 @@ class Post:
         tokens: AccessTokens,
         shelf: Shelf,
         limits: Limits,
-        clock: Clock,
+        clock: WorldClock,
         profile: Callable[[], Profile],
     ) -> None:
         self.ledger = ledger
@@ -94,10 +95,11 @@ class Post:
         self.logins = LoginTurns()
         self.receipts = Receipts(ledger)
         self.streams = Streams(ledger, clock.monotonic)
-        self.webhooks_due = asyncio.Event()
+        self.webhooks_due = Signal()
         self._wakeups: dict[str, set[asyncio.Event]] = {}
         self._polls: Counter[str] = Counter()
         self._stopping = False
+        self._next_expiry = inf
         hub.heard += [self.streams.heard, self._wake]
 
     # -- sockets -------------------------------------------------------------------------------------------------------
@@ -182,17 +184,27 @@ class Post:
         looked = tidied = self.clock.monotonic()
         while True:
             # From one look to the next, not from its end: the clock may be advanced while the store is asked.
-            await self.clock.sleep(looked + LOOK - self.clock.monotonic())
+            await self.clock.look(looked + LOOK - self.clock.monotonic(), self._next_end)
             looked = self.clock.monotonic()
             try:
                 await self.streams.sweep()
-                if await self.ledger.see(any_due):
+                self._next_expiry = await self.ledger.see(next_expiry)
+                if self._next_expiry <= self.clock.time() + RESOLUTION:
                     await self.ledger.do(lambda tx: expire(tx))
                 if self.clock.monotonic() - tidied >= HOUSEKEEPING:
                     tidied = self.clock.monotonic()
                     await self.shelf.drop(await self.ledger.do(self._tidy))
             except Refused as refused:
                 log.error("nothing is tidied: %s", refused)
+
+    def artifact_sent(self, life: float | None) -> None:
+        """An artifact has been sent that lives for so many seconds."""
+        if life is not None:
+            self._next_expiry = min(self._next_expiry, self.clock.time() + life)
+
+    def _next_end(self) -> float:
+        """When a stream or an artifact will next be over, as far as is known: a moment of the clock."""
+        return min(self.streams.next_end(), self.clock.monotonic() + (self._next_expiry - self.clock.time()))
 
     def _tidy(self, tx: Tx) -> list[str]:
         accounts.sweep(tx)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
+from app.emulation.determinism import RESOLUTION
 from app.hashee.access import Credential
 from app.hashee.frames import (
     AgentGovernance,
@@ -195,13 +197,17 @@ class Streams:
 
     # -- their ends ----------------------------------------------------------------------------------------------------
 
+    def next_end(self) -> float:
+        """When a stream will next be silent or have lasted for too long: a moment of the clock."""
+        return min((min(stream.began + LONGEST, stream.last + SILENCE) for stream in self._open.values()), default=inf)
+
     async def sweep(self) -> None:
         """Ends the streams that are silent, have lasted for too long, or were broken off."""
         now = self._now()
         for stream in list(self._open.values()):
-            if now - stream.began >= LONGEST:
+            if now >= stream.began + LONGEST - RESOLUTION:
                 stream.break_off("limit")
-            elif now - stream.last >= SILENCE:
+            elif now >= stream.last + SILENCE - RESOLUTION:
                 stream.break_off("timeout")
             if stream.broken and self._take(stream):
                 await self._report(stream, stream.broken)

@@ -8,10 +8,12 @@ import asyncio
 import logging
 from collections import Counter
 from functools import partial
+from math import inf
 from typing import Any, cast
 
 from tenacity import RetryCallState, stop_after_attempt, wait_chain, wait_fixed
 
+from app.emulation.determinism import RealClock
 from app.hashee.deliveries import ROUNDING, Due, claim, next_due, settle
 from app.hashee.post import Post
 from app.hashee.refusals import Refused
@@ -31,10 +33,10 @@ AT_ONCE_EACH = 8
 
 GONE = 410
 BUSY = 0.1
-"""Seconds before another look where another process was faster."""
+"""Machine seconds before another look where another process was faster."""
 
 RECOVERY = 5.0
-"""Seconds before the store is asked again after it failed."""
+"""Machine seconds before the store is asked again after it failed."""
 
 _wait = wait_chain(*(wait_fixed(pause) for pause in PAUSES))
 _stop = stop_after_attempt(len(PAUSES) + 1)
@@ -47,16 +49,13 @@ def pause_after(attempts: int) -> float | None:
     return None if _stop(state) else float(_wait(state))
 
 
-RESTING = "webhooks resting"
-"""Name of the tasks, none to two, that wait between two rounds."""
-
-
 class Webhooks:
     """The deliveries of this process."""
 
     def __init__(self, post: Post, outbound: Outbound) -> None:
         self._post = post
         self._outbound = outbound
+        self._machine = RealClock()
         self._running: dict[asyncio.Task[None], str] = {}
         """Tries under way: the id of what each delivers."""
         self._of: Counter[str] = Counter()
@@ -64,17 +63,20 @@ class Webhooks:
 
     async def run(self) -> None:
         """Delivers until it is cancelled."""
-        news = self._post.webhooks_due
+        news, clock = self._post.webhooks_due, self._post.clock
         try:
             while True:
                 news.clear()
-                began = self._post.clock.time()
                 try:
-                    pause = await self._round()
+                    due = await self._round()
                 except Refused as refused:
                     log.error("no webhook is called: %s", refused)
-                    pause = RECOVERY
-                await self._rest(news, None if pause is None else began + pause)
+                    await self._machine.sleep(RECOVERY, unless=news)
+                    continue
+                if due is None:
+                    await self._machine.sleep(BUSY, unless=news)
+                else:
+                    await clock.sleep(due - clock.time(), unless=news)
         finally:
             for task in self._running:
                 task.cancel()
@@ -82,26 +84,28 @@ class Webhooks:
             await self._outbound.close()
 
     async def _round(self) -> float | None:
-        """Starts what is due; seconds until more may be, None if only news can change that."""
+        """Starts what is due. When more may be: a moment of the clock, infinity if only news can change that, None
+        where another process was faster.
+        """
         ledger, clock = self._post.ledger, self._post.clock
         free = AT_ONCE - len(self._running)
         if free <= 0:
-            return None
+            return inf
         busy = [agent_id for agent_id, count in self._of.items() if count >= AT_ONCE_EACH]
         trying = list(self._running.values())
         due = await ledger.see(lambda tx: next_due(tx, busy, trying))
         if due is None:
-            return None
+            return inf
         if due > clock.time() + ROUNDING:
-            return due - clock.time()
+            return due
         room = {agent_id: AT_ONCE_EACH - count for agent_id, count in self._of.items()}
         claimed = await ledger.do(lambda tx: claim(tx, free, AT_ONCE_EACH, room, trying))
         for one in claimed:
-            task = asyncio.create_task(self._deliver(one))
+            task = asyncio.create_task(self._try(one))
             self._running[task] = one.delivery_id
             self._of[one.agent_id] += 1
             task.add_done_callback(partial(self._done, one.agent_id))
-        return 0.0 if claimed else BUSY
+        return clock.time() if claimed else None
 
     def _done(self, agent_id: str, task: asyncio.Task[None]) -> None:
         del self._running[task]
@@ -110,21 +114,9 @@ class Webhooks:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke", exc_info=error)
 
-    async def _rest(self, news: asyncio.Event, until: float | None) -> None:
-        """Waits for news, or until a moment of the emulated clock."""
-        waiting: set[asyncio.Future[Any]] = {asyncio.create_task(news.wait(), name=RESTING)}
-        if until is not None:
-            waiting.add(asyncio.create_task(self._sleep(until), name=RESTING))
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-
-    async def _sleep(self, until: float) -> None:
-        # The clock may have been advanced between the making of the task and its first step: here it is looked at.
-        await self._post.clock.sleep(until - self._post.clock.time())
+    async def _try(self, due: Due) -> None:
+        with self._post.clock.working():
+            await self._deliver(due)
 
     async def _deliver(self, due: Due) -> None:
         body = body_of(due.frame, self._post.profile(), due.created_at)

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from app.emulation.determinism import working
 from app.emulation.exchanges import Exchange
 from app.emulation.lines import Line
 from app.malangee.dialects import Dialect
@@ -348,9 +349,12 @@ class Conversation:
     async def _take_turns(self, opening: str | None) -> None:
         try:
             if opening is not None:
-                await self._speaking.say(spoken(opening), self._line.exchange(action="greeting"))
+                with working(self._clock):
+                    await self._speaking.say(spoken(opening), self._line.exchange(action="greeting"))
             while True:
-                await self._take(await self._turns.next())
+                turn = await self._turns.next()
+                with working(self._clock):
+                    await self._take(turn)
         except OSError as gone:
             log.debug("connection %s went away: %s", self._line.id, gone)
         except Exception:

@@ -7,6 +7,7 @@ on an async engine.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -66,6 +67,7 @@ class Database:
         all, `generation` counts up with the next transaction here, and caches of an older generation are void.
     synchronous, busy_timeout: see `SqliteFile`.
     troubles: asked before every operation what is to go wrong with it.
+    working: entered for as long as an operation lasts.
 
     Raises `StoreUnreachable` for an address it cannot use.
     """
@@ -80,10 +82,12 @@ class Database:
         busy_timeout: float = 2.0,
         pauses: Sequence[float] = PAUSES,
         troubles: Troubles = lambda operation: None,
+        working: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._clock = clock or RealClock()
         self._pauses = tuple(pauses)
         self._troubles = troubles
+        self._working = working
         self._backend = _backend(_address(url, folder), synchronous, busy_timeout)
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, *self._backend.faults)
         self._groups: list[GroupCommit[Any, Any]] = []
@@ -150,6 +154,10 @@ class Database:
     async def _try(self, work: Work[T], operation: Operation, trouble: Trouble | None, *, steady: bool = False) -> T:
         if not self._open:
             raise StoreClosed("the store is not open")
+        with self._working():
+            return await self._attempts(work, operation, trouble, steady=steady)
+
+    async def _attempts(self, work: Work[T], operation: Operation, trouble: Trouble | None, *, steady: bool) -> T:
         write = operation == "write"
         attempt = self._backend.transaction(work, write=write, steady=steady)
         fails = None if trouble is None else self._backend.transaction(self._backend.trouble(trouble.kind), write=write)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,6 +66,7 @@ class Speaker:
     workers: processes. timeout: seconds for one sentence in a worker, each of two tries.
     fallback: whether the tone engine speaks where the engine could not. cache_bytes: of audio held in memory.
     queue_limit: sentences in progress at once; one more is a `VoiceFailure`.
+    working: entered for as long as a sentence is being spoken.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Speaker:
         cache_bytes: int = 64 * 1024 * 1024,
         queue_limit: int = 1_000,
         openai: OpenAISpeech | None = None,
+        working: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if engine == REMOTE and openai is None:
             raise ValueError("the speech engine openai needs its address and key")
@@ -87,6 +90,7 @@ class Speaker:
         self._engine = engine
         self._openai = openai
         self._fallback = fallback
+        self._working = working
         self._queue_limit = queue_limit
         self._pool = Pool(engine=in_workers, size=max(1, workers), timeout=timeout, clock=clock)
         self._cache = SpeechCache(cache_bytes)
@@ -228,6 +232,10 @@ class Speaker:
         return flight
 
     async def _speak(self, key: str, plan: _Plan) -> Speech:
+        with self._working():
+            return await self._make(key, plan)
+
+    async def _make(self, key: str, plan: _Plan) -> Speech:
         try:
             audio = await self._by_engine(plan)
         except EngineFault as fault:

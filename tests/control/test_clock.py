@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,73 @@ async def test_a_pause_ends_when_time_is_advanced_and_waits_when_it_is_frozen(
         assert waited == {"complete": False, "entries": []}
         await ask(control, "POST", "/clock/advance", {"seconds": 1})
         assert (await ask(control, "GET", "/journal/wait?type=END&room=r1"))["complete"]
+
+
+TEN = {
+    "when": {"msg": "열"},
+    "tokens": [f"{number} " for number in range(30)],
+    "pace": {"first": 0.1, "per_second": 10},
+}
+
+
+async def tokens(control: Control, room: str) -> list[tuple[float, str]]:
+    """The tokens that have been sent in a room: when, in seconds after START, and which."""
+    sent = (await ask(control, "GET", f"/journal?kind=out&room={room}&limit=1000"))["entries"]
+    began = next(entry["at"] for entry in sent if entry["type"] == "START")
+    return [
+        (round(entry["at"] - began, 3), json.loads(entry["text"])["msg"]) for entry in sent if entry["type"] == "stream"
+    ]
+
+
+async def test_a_second_at_ten_tokens_a_second_lets_ten_through(control: Control, shared: LiveServer) -> None:
+    control.post("/replies", TEN, 201)
+    control.post("/clock/freeze")
+    async with talk(shared, room_uid="ten") as peer, talk(shared, room_uid="ten2") as other:
+        for room, one in (("ten", peer), ("ten2", other)):
+            await one.send(sendmsg("열", room_uid=room))
+            await ask(control, "GET", f"/journal/wait?kind=match&room={room}")
+        await ask(control, "POST", "/clock/advance", {"seconds": 1})
+        for room, one in (("ten", peer), ("ten2", other)):
+            assert await tokens(control, room) == [(round((n + 1) / 10, 1), f"{n} ") for n in range(10)]
+            while (await one.receive()).get("msg") != "9 ":
+                pass
+        await ask(control, "POST", "/clock/advance", {"seconds": 0.25})
+        assert [text for _, text in await tokens(control, "ten")][10:] == ["10 ", "11 "]
+
+
+async def test_what_ends_a_socket_on_the_way_ends_it_there(control: Control, shared: LiveServer) -> None:
+    """A fault that closes it after 0.55 s comes between the fifth token and the sixth, however far the step goes."""
+    control.post("/replies", TEN, 201)
+    closes = {"fault": "close", "code": 1001, "after_seconds": 0.55, "when": {"room": "cut", "action": "sendmsg"}}
+    control.post("/faults", closes, 201)
+    control.post("/clock/freeze")
+    async with talk(shared, room_uid="cut") as peer:
+        await peer.send(sendmsg("열", room_uid="cut"))
+        await ask(control, "GET", "/journal/wait?kind=match&room=cut")
+        await ask(control, "POST", "/clock/advance", {"seconds": 30})
+        await peer.socket.wait_closed()
+        assert peer.socket.close_code == 1001
+    assert [text for _, text in await tokens(control, "cut")] == ["0 ", "1 ", "2 ", "3 ", "4 "]
+
+
+async def test_a_socket_is_idle_from_the_end_of_its_turn_on_within_a_step_too(
+    control: Control, shared: LiveServer
+) -> None:
+    control.post("/replies", TEN, 201)
+    control.post("/clock/freeze")
+    async with talk(shared, room_uid="idle") as peer:
+        await peer.send(sendmsg("열", room_uid="idle"))
+        await ask(control, "GET", "/journal/wait?kind=match&room=idle")
+        await ask(control, "POST", "/clock/advance", {"seconds": 600})
+        while (await peer.receive()).get("status") != "END":
+            pass
+        assert peer.socket.close_code is None, "its turn took three of these seconds"
+        await ask(control, "POST", "/clock/advance", {"seconds": 601})
+        await peer.socket.wait_closed()
+    (closed,) = (await ask(control, "GET", "/journal?kind=close&room=idle"))["entries"]
+    (started,) = (await ask(control, "GET", "/journal?type=START&room=idle"))["entries"]
+    assert closed["reason"] == "Idle timeout"
+    assert round(closed["at"] - started["at"], 2) == 603, "not at the end of the step, which is 1201"
 
 
 async def test_idle_sockets_are_closed_when_time_is_advanced(tmp_path: Path) -> None:

@@ -55,13 +55,13 @@ async def test_a_virtual_clock_moves_by_hand_and_wakes_in_order() -> None:
 
     sleepers = [asyncio.create_task(sleep(name, seconds)) for name, seconds in (("long", 100.0), ("short", 10.0))]
     await asyncio.sleep(0)
-    clock.advance(9.999)
+    await clock.advance(9.999)
     await asyncio.sleep(0.01)
     assert woken == []
-    clock.advance(0.001)
+    await clock.advance(0.001)
     await sleepers[1]
     assert woken == ["short"]
-    clock.advance(1000)
+    await clock.advance(1000)
     await sleepers[0]
     assert clock.time() == VIRTUAL_START + 1010
     assert clock.monotonic() == 1010
@@ -90,14 +90,14 @@ async def test_advancing_a_real_clock_cuts_pauses_short() -> None:
     sleeper = asyncio.create_task(clock.sleep(3600))
     await asyncio.sleep(0)
     at = clock.time()
-    clock.advance(3599)
+    await clock.advance(3599)
     await asyncio.wait({sleeper}, timeout=0.05)
     assert not sleeper.done()
-    clock.advance(1)
+    await clock.advance(1)
     await asyncio.wait_for(sleeper, 1)
     assert 3600 <= clock.time() - at < 3605
     with pytest.raises(ValueError, match="not turned back"):
-        clock.advance(-1)
+        await clock.advance(-1)
 
 
 async def test_setting_the_clock_moves_the_calendar_and_no_pause() -> None:
@@ -122,7 +122,7 @@ async def test_a_cancelled_pause_leaves_nothing_behind() -> None:
     sleeper.cancel()
     await asyncio.wait({sleeper})
     clock.freeze()
-    clock.advance(7200)
+    await clock.advance(7200)
     clock.run()
 
 
@@ -133,13 +133,13 @@ async def test_a_room_runs_ahead_by_its_own_pauses_only() -> None:
     assert one.clock.time() == VIRTUAL_START + 2.5
     assert other.clock.time() == VIRTUAL_START
     assert world.connection("w", "one").clock.time() == VIRTUAL_START + 2.5, "the room's time, not the connection's"
-    world.clock.advance(10)
+    await world.clock.advance(10)
     assert other.clock.time() == VIRTUAL_START + 10
     world.clock.freeze()
     pause = asyncio.create_task(one.clock.sleep(1))
     await asyncio.wait({pause}, timeout=0.05)
     assert not pause.done(), "frozen means frozen"
-    world.clock.advance(1)
+    await world.clock.advance(1)
     await pause
 
 
@@ -150,7 +150,7 @@ async def test_a_frozen_room_goes_on_at_once_when_a_virtual_clock_runs_again() -
     pause = asyncio.create_task(room.sleep(4))
     waits = asyncio.create_task(world.clock.sleep(60))
     await asyncio.sleep(0)
-    world.clock.advance(1)
+    await world.clock.advance(1)
     world.clock.run()
     async with asyncio.timeout(5):
         await pause

@@ -194,8 +194,7 @@ class Town:
 
     async def advance(self, seconds: float) -> None:
         """Moves the emulated clock, for servers whose time stands still."""
-        clock = self.server.program.stage.world.clock
-        await self.on_loop(lambda: clock.advance(seconds))
+        await self.server.advance(seconds)
 
     async def pass_time(self, seconds: float) -> None:
         """As `advance`, in steps that let every socket answer the server's control pings."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -264,6 +264,20 @@ async def test_after_the_last_try_it_is_given_up_and_the_agent_is_unreachable(st
         failed = await delivered_to(owner, agent.id, lambda one: one["state"] == "failed")
         assert (failed["attempts"], failed["status"]) == (6, 500)
         assert (await owner.call("GET", f"/agents/{agent.id}"))["webhook_state"] == "unreachable"
+
+
+async def test_one_long_step_holds_all_the_tries_each_at_its_moment(still: Town) -> None:
+    async with hook(*[500] * 6) as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        await person.use(agent)
+        await listener.next()
+        await attempts(person, agent.id, 1)
+        began = still.server.program.stage.world.clock.time()
+        await still.advance(3600)
+        stamps = [int((await listener.next())[0]["x-hashee-timestamp"]) for _ in PAUSES]
+        assert stamps == [int(began + after) for after in accumulate(PAUSES)]
+        failed = await delivered_to(await still.owner(), agent.id, lambda one: one["state"] == "failed")
+        assert (failed["attempts"], failed["status"]) == (6, 500)
 
 
 async def test_410_ends_all_deliveries(town: Town) -> None:

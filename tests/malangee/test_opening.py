@@ -115,32 +115,25 @@ async def test_strict_tokens_expire_and_lax_ones_too(tmp_path: Path) -> None:
 async def test_a_guests_session_does_not_expire_while_it_is_talked_in(tmp_path: Path) -> None:
     settings = {**QUICK, "guest_life": 60.0, "pace": "burst"}
     with LiveServer(tmp_path, malangee=settings) as server:
-
-        async def later(seconds: float) -> None:
-            async def advance() -> None:
-                server.program.stage.world.clock.advance(seconds)
-
-            await server.run(advance())
-
         people = server.program.wires[1]._open.parts.people  # type: ignore[attr-defined]
         async with call(server, f"{GUEST}/demo-guest") as caller:
             await caller.until("audio.done")
-            await later(61)
+            await server.advance(61)
             async with call(server, f"{GUEST}/demo-guest") as again:
                 await again.until("ready")
-            await later(61)
+            await server.advance(61)
             await caller.send({"type": "text", "text": "Hello"})
             await caller.until("audio.done", 2)
             row = await server.run(people.session("demo-guest"))
             assert server.program.stage.world.clock.time() - row.updated_at < 30, "used, for a server that starts now"
             await caller.send({"type": "disconnect"})
             await caller.gone()
-        await later(59)
+        await server.advance(59)
         async with call(server, f"{GUEST}/demo-guest") as caller:
             await caller.until("ready")
             await caller.send({"type": "disconnect"})
             await caller.gone()
-        await later(61)
+        await server.advance(61)
         async with call(server, f"{GUEST}/demo-guest") as caller:
             assert await caller.gone() == (4004, "Session not found")
 

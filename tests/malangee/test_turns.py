@@ -230,3 +230,27 @@ async def test_a_conversation_goes_on_where_it_was(quick: LiveServer) -> None:
     said = await quick.run(quick.program.wires[1].gateway._opened())  # type: ignore[attr-defined]
     kept = await quick.run(said.parts.people.messages("again"))
     assert [one.content for one in kept if one.role == "user"] == ["Hello 1", "Hello 2"]
+
+
+async def test_a_second_of_frozen_time_lets_a_second_of_speech_through(quick: LiveServer) -> None:
+    """Speech comes in pieces of 100 ms; this server speaks four times as fast."""
+    clock = quick.program.stage.world.clock
+
+    async def change(work: Callable[[], None]) -> None:
+        work()
+
+    async with call(quick, path("steps")) as caller:
+        await caller.send({"type": "text", "text": "Tell me a joke"})
+        await caller.until("audio.delta")
+        await quick.run(change(clock.freeze))
+        try:
+            await caller.settled()
+            before = caller.count("audio.delta")
+            await quick.advance(0.25)
+            await caller.settled()
+            assert caller.count("audio.delta") == before + 10
+            await quick.advance(60)
+            await caller.settled()
+            assert caller.types[-3:] == ["transcript.done", "audio.done", "error"]
+        finally:
+            await quick.run(change(clock.run))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.emulation.determinism import VirtualClock
+from app.emulation.determinism import Signal, VirtualClock
 from app.emulation.placeholders import Placeholders
 from app.emulation.replay.library import Wire
 from app.emulation.tapes import Refused, hidden
@@ -27,7 +27,7 @@ class SetClock(VirtualClock):
         self._sleeping = 0
         self._changed = asyncio.Event()
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, unless: Signal | None = None) -> None:
         until = self.elapsed + seconds
         self._sleeping += 1
         while self.elapsed < until - 1e-9:
@@ -239,10 +239,10 @@ async def test_an_answer_ends_with_its_client() -> None:
     taped = tape((">", 0, say("go")), ("<", 1, {"n": 1}), ("<", 1e6, {"n": 2}))
 
     class Still(VirtualClock):
-        async def sleep(self, seconds: float) -> None:
+        async def sleep(self, seconds: float, unless: Signal | None = None) -> None:
             if seconds > 100:
                 await asyncio.Event().wait()
-            await super().sleep(seconds)
+            await super().sleep(seconds, unless)
 
     async with talking(server_of([taped], speed=1.0, clock=Still())) as client:
         await client.ask(say("go"))

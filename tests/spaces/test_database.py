@@ -22,7 +22,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, Table, create_engine, text
 
-from app.emulation.determinism import VirtualClock
+from app.emulation.determinism import Signal, VirtualClock
 from app.spaces.database import FILE, Database
 from app.spaces.failures import NotADatabase, SchemaTooNew, StoreClosed, StoreUnreachable, TransactionFailed
 from app.spaces.history import History
@@ -382,7 +382,7 @@ async def test_a_wrong_statement_is_not_tried_again(world: World) -> None:
     class Counting(VirtualClock):
         pauses = 0
 
-        async def sleep(self, seconds: float) -> None:
+        async def sleep(self, seconds: float, unless: Signal | None = None) -> None:
             self.pauses += 1
 
     clock = Counting()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from app.emulation.determinism import RealClock, VirtualClock
+from app.emulation.determinism import RealClock, Signal, VirtualClock
 from app.spaces.database import FILE, Database
 from app.spaces.failures import QueueFull, StoreClosed, TransactionFailed
 from app.spaces.history import History
@@ -302,9 +302,9 @@ class Unlocking(VirtualClock):
         super().__init__()
         self.lock = lock
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, unless: Signal | None = None) -> None:
         self.lock.rollback()
-        await super().sleep(seconds)
+        await super().sleep(seconds, unless)
 
 
 async def test_a_locked_database_is_tried_again(sqlite: World) -> None:

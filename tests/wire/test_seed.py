@@ -183,14 +183,10 @@ async def test_idle_sockets_close_when_the_clock_is_advanced(folder: Path, tmp_p
         async with connect(f"{server.ws}/v3/?room_uid=r&user_uid=u", compression=None) as socket:
             await socket.send('{"action":"status"}')
             await socket.recv()
-
-            async def advance(seconds: float) -> None:
-                server.program.stage.world.clock.advance(seconds)
-
-            await server.run(advance(599))
+            await server.advance(599)
             await socket.send('{"action":"nothing"}')
             await socket.recv()
-            await server.run(advance(601))
+            await server.advance(601)
             async with asyncio.timeout(10):
                 await socket.wait_closed()
             assert socket.close_code == 1001

@@ -184,6 +184,7 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
             lambda tx: artifacts.send_artifact(tx, who, agent_id, ask.conversation_id, out, about),
             order=ask.conversation_id,
         )
+        post.artifact_sent(about.life)
         return sent_answer(post, sent, artifact_id=artifact_id)
 
     @router.patch("/agents/{agent_id}/artifacts/{artifact_id}", response_model=Answer, summary="Updates an artifact")

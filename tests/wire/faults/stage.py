@@ -7,14 +7,13 @@ import json
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Self
 
 from websockets.exceptions import ConnectionClosed
 
 from app.emulation.faults.live import LiveRule
 from app.emulation.journal import Query
-from app.hashee.webhooks import RESTING, Webhooks
+from app.hashee.webhooks import Webhooks
 from bench.load import masked
 from tests.emulation.faults.written import rules
 from tests.live import PATIENCE, Json, LiveServer, Peer, sendmsg, talk
@@ -100,12 +99,9 @@ class Faulty:
         async def call(change: Callable[[], None]) -> None:
             change()
 
-        async def advance(seconds: float) -> None:
-            await self.server.run(call(partial(clock.advance, seconds)))
-
         await self.server.run(call(clock.freeze))
         try:
-            yield advance
+            yield self.server.advance
         finally:
             await self.server.run(call(clock.run))
 
@@ -116,10 +112,10 @@ class Faulty:
         return any(getattr(work, "__qualname__", "") == Webhooks.run.__qualname__ for work in running)
 
     async def tasks(self) -> int:
-        """Tasks of the server's loop, without the one that counts and without another wire's pauses for breath."""
+        """Tasks of the server's loop, without the one that counts."""
 
         async def count() -> int:
-            return sum(task.get_name() != RESTING for task in asyncio.all_tasks()) - 1
+            return len(asyncio.all_tasks()) - 1
 
         return await self.server.run(count())
 

@@ -218,15 +218,11 @@ async def test_seconds_pass_on_a_virtual_clock_when_it_is_advanced(tmp_path: Pat
     fixtures = write_fixtures(tmp_path / "fixtures", replies=REPLIES)
     with LiveServer(tmp_path / "data", fixtures=fixtures, seed=7, voice={"engine": "tone", "workers": 1}) as server:
         faulty = Faulty(server)
-
-        async def advance(seconds: float) -> None:
-            server.program.stage.world.clock.advance(seconds)
-
         await faulty.add({"fault": "close", "code": 1001, "after_seconds": 600})
         async with room(server, "clock") as peer:
-            await server.run(advance(599))
+            await server.advance(599)
             assert said(await peer.turn(asks("세어", "clock"))) == "하나 둘 셋 넷 다섯 여섯."
-            await server.run(advance(1))
+            await server.advance(1)
             assert (await until_closed(peer))[1] == 1001
 
 
