@@ -30,8 +30,8 @@ class Actions:
     ) -> AsyncGenerator[Frame, None] | Refusal:
         """The frames that answer, not yet running, or the refusal. Last checks of spec section 0, decision 5."""
         if revision.account == "api_key":
-            for rule in caller.exchange.strike(Place.KEY):
-                await self._store.set_key(ask.account, usable=None if rule["as"] == "unknown" else False)
+            for live in caller.exchange.strike(Place.KEY):
+                await self._store.set_key(ask.account, usable=None if live.rule["as"] == "unknown" else False)
         space = await self._space(ask.account, revision)
         if isinstance(space, Refusal):
             return space

@@ -327,12 +327,12 @@ class _Turn:
         """The happenings as the faults of this turn will have them."""
         exchange = self._caller.exchange
         happenings = struck(happenings, exchange.strike(Place.TURN), exchange.strand.clock)
-        for rule in exchange.strike(Place.CREDIT):
-            impoverish = partial(self._impoverish, rule["balance"])
-            if rule["after_tokens"]:
-                happenings = interrupted(happenings, rule["after_tokens"], impoverish)
+        for live in exchange.strike(Place.CREDIT):
+            balance, tokens = live.rule["balance"], live.rule["after_tokens"]
+            if tokens:
+                happenings = interrupted(happenings, tokens, partial(self._impoverish, balance))
             else:
-                await self._in.store.set_credit(self._space.uid, rule["balance"])  # paying is still to come
+                await self._in.store.set_credit(self._space.uid, balance)  # paying is still to come
         return happenings
 
     async def _impoverish(self, balance: int) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from app.chldo.reply import SentenceEnd
 from app.chldo.steps import Caller, Step, VoiceStep
 from app.emulation.faults.kinds import Place
+from app.emulation.faults.live import take_pauses
 from app.voice.flaws import Flaws, flaws_of
 from app.voice.library import VoiceLibrary
 from app.voice.speech import Speaker, VoiceFailure
@@ -82,8 +83,7 @@ class Voices:
             if flaws.failed:
                 raise VoiceFailure("a fault of the emulator")
             speech = await self._speaker.say(text.strip(), language)
-            if flaws.late:
-                await caller.exchange.strand.aside().sleep(flaws.late)
+            await take_pauses(caller.exchange.strand.aside(), flaws.late)
             audio = flaws.audio(speech.audio)
             if flaws.expired:
                 expires = await self._library.put(room_uid, name, audio, life=-1.0)

@@ -9,7 +9,6 @@ from typing import Any
 from app.emulation.determinism import Strand
 from app.emulation.faults.kinds import Place
 from app.emulation.faults.live import Dice, Faults, LiveRule
-from app.emulation.faults.rules import Rule
 from app.emulation.occasions import Occasion
 
 Note = Callable[[str, "Exchange | None", Mapping[str, Any] | Callable[[], Mapping[str, Any]]], None]
@@ -31,7 +30,7 @@ class Exchange:
     number: int = 0
     tell: Note = nothing
 
-    def strike(self, place: Place, frame: str = "") -> tuple[Rule, ...]:
+    def strike(self, place: Place, frame: str = "") -> tuple[LiveRule, ...]:
         """The faults that strike here and now, in their order; they are in the journal then."""
         if not self.faults.at(place):
             return ()
@@ -39,7 +38,7 @@ class Exchange:
         struck = self.faults.strike(place, occasion, self.dice.at(place))
         for live in struck:
             self.note("fault", struck_detail(live, frame))
-        return tuple(live.rule for live in struck)
+        return struck
 
     def note(self, kind: str, detail: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
         """Writes to the journal."""

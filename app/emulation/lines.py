@@ -120,7 +120,7 @@ class Line:
             self._tell_strike(live, None)
             try:
                 if live.rule.kind.name == "handshake-delay":
-                    await self._client.outlast(self.strand.clock.sleep(live.rule["seconds"]))
+                    await self._client.outlast(live.pause(self.strand.clock, live.rule["seconds"]))
                     continue
                 body = live.rule["body"]
                 told = {"message": f"refused by the fault {live.id} of the emulator"} if body is None else body
@@ -249,7 +249,7 @@ class Line:
         """The rules have changed: those that break connections may concern this one."""
         if self.accepted and self.closed is None:
             self._faults.plan()
-            if self._frame_faults.holds and not self._rules.on_frames:
+            if self._frame_faults.holds_in_vain:
                 self._start(self._release)
 
     # -- faults --------------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class Line:
     ) -> None:
         """Sends a frame where faults may strike it, or the connection."""
         occasion = self._occasion if exchange is None else exchange.occasion
-        rules: tuple[Rule, ...] = ()
+        rules: tuple[LiveRule, ...] = ()
         ends = False
         if self._rules.on_frames:
             body = _object(text)
@@ -285,12 +285,12 @@ class Line:
         if not self._faults.silent:
             await self._frame_faults.release()
 
-    def _strike(self, place: Place, exchange: Exchange | None, occasion: Occasion) -> tuple[Rule, ...]:
+    def _strike(self, place: Place, exchange: Exchange | None, occasion: Occasion) -> tuple[LiveRule, ...]:
         dice = self._dice if exchange is None else exchange.dice
         struck = self._rules.strike(place, occasion, dice.at(place)) if self._rules.at(place) else ()
         for live in struck:
             self._tell_strike(live, exchange, occasion.frame)
-        return tuple(live.rule for live in struck)
+        return struck
 
     def _tell_strike(self, live: LiveRule, exchange: Exchange | None, frame: str = "") -> None:
         self._note("fault", exchange, struck_detail(live, frame))

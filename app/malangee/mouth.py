@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from app.emulation.exchanges import Exchange
 from app.emulation.faults.kinds import Place
+from app.emulation.faults.live import take_pauses
 from app.malangee.frames import CHUNK, RATE, AudioDelta
 from app.voice.failures import VoiceFailure
 from app.voice.flaws import flaws_of
@@ -151,8 +152,7 @@ class Mouth:
     async def _speak(self, text: str, exchange: Exchange) -> bytes:
         """A sentence as PCM; nothing, and a note, if it cannot be spoken."""
         flaws = flaws_of(exchange.strike(Place.VOICE))
-        if flaws.late:
-            await exchange.strand.clock.sleep(flaws.late)
+        await take_pauses(exchange.strand.clock, flaws.late)
         if flaws.failed or flaws.missing:
             return b""
         try:

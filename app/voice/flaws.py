@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.emulation.faults.rules import Rule
+from app.emulation.faults.live import LiveRule
 from app.voice.encode import FRAME_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Flaws:
-    """What is wrong with one voice. `late` in seconds; `factor`: the announced length over the true one; `keep`: the
-    share of the bytes that is there.
+    """What is wrong with one voice. `late`: the rules that delay it; `factor`: the announced length over the true one;
+    `keep`: the share of the bytes that is there.
     """
 
-    late: float = 0.0
+    late: tuple[LiveRule, ...] = ()
     failed: bool = False
     missing: bool = False
     expired: bool = False
@@ -39,14 +39,14 @@ class Flaws:
 NONE = Flaws()
 
 
-def flaws_of(rules: Sequence[Rule]) -> Flaws:
+def flaws_of(struck: Sequence[LiveRule]) -> Flaws:
     """What the faults that strike one voice make of it together: of several alike the last decides, delays add up."""
-    if not rules:
+    if not struck:
         return NONE
-    by_name = {rule.kind.name: rule for rule in rules}
+    by_name = {live.rule.kind.name: live.rule for live in struck}
     wrong, cut = by_name.get("voice-wrong-length"), by_name.get("voice-truncated")
     return Flaws(
-        late=sum(rule["seconds"] for rule in rules if rule.kind.name == "voice-late"),
+        late=tuple(live for live in struck if live.rule.kind.name == "voice-late"),
         failed="voice-failed" in by_name,
         missing="voice-missing" in by_name,
         expired="voice-expired" in by_name,

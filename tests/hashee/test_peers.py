@@ -296,6 +296,17 @@ async def test_an_answer_that_hangs_ends_by_its_time_out(server: LiveServer) -> 
         assert (await ear.next("stream.done"))["encrypted_payload"] == sealed("Hello there")
 
 
+async def test_an_answer_that_hangs_goes_on_when_the_fault_is_deleted(server: LiveServer) -> None:
+    person = await me(server)
+    mint = await place(person, "Mint")
+    await hanging(person, mint)
+    async with person.listening() as ear:
+        await person.send(mint, payload=sealed("hello"))
+        await ear.next("stream.delta")
+        assert (await person.http.delete("/_emulator/faults")).is_success
+        assert (await ear.next("stream.done"))["encrypted_payload"] == sealed("Hello there")
+
+
 async def test_who_has_left_hears_no_more_of_an_answer(server: LiveServer) -> None:
     person = await me(server)
     group = await place(person, "All")

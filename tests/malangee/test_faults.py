@@ -122,3 +122,28 @@ async def test_a_store_that_fails_closes_with_1011(tmp_path: Path) -> None:
         async with httpx.AsyncClient(base_url=server.http, timeout=60) as client:
             answer = await client.get("/api/v1/scenarios")
             assert (answer.status_code, answer.json()) == (503, {"detail": "the store fails, try again"})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"fault": "voice-late", "seconds": 3600},
+        {"fault": "delay", "seconds": 3600},
+        {"fault": "slow-tokens", "per_second": 0.01},
+        {"fault": "hang"},
+    ],
+    ids=lambda rule: rule["fault"],
+)
+async def test_what_a_fault_makes_wait_goes_on_when_it_is_deleted(quick: LiveServer, rule: dict[str, Any]) -> None:
+    room = f"lifted-{rule['fault']}"
+    frame = {"frame": "transcript.done"} if rule["fault"] == "delay" else {}
+    async with httpx.AsyncClient(base_url=f"{quick.http}/_emulator", timeout=30) as http:
+        made = await http.post("/faults", json={**rule, "when": {"wire": "malangee", "room": room, **frame}})
+        async with call(quick, f"{GUEST}/{room}") as caller:
+            await caller.send({"type": "text", "text": "Hello"})
+            struck = await http.get("/journal/wait", params={"kind": "fault", "room": room, "timeout": 20})
+            assert struck.json()["complete"]
+            assert caller.count("audio.done") == 0
+            assert (await http.delete(f"/faults/{made.json()['faults'][0]['id']}")).is_success
+            await caller.until("audio.done")
+            assert caller.count("transcript.done") == 1

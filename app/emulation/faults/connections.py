@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any
 
-from app.emulation.determinism import Clock, Strand
+from app.emulation.determinism import Clock, Signal, Strand
 from app.emulation.exchanges import Exchange
 from app.emulation.faults.kinds import Place
 from app.emulation.faults.live import Dice, Faults, LiveRule
@@ -77,7 +78,7 @@ class ConnectionFaults:
         self._judged: set[str] = set()
         self._due: list[_Due] = []
         self._stalls: list[LiveRule] = []
-        self._speaking = asyncio.Event()
+        self._speaking = Signal()
         self._speaking.set()
 
     @property
@@ -87,7 +88,8 @@ class ConnectionFaults:
 
     async def silence(self) -> None:
         """Returns when frames may be sent."""
-        await self._speaking.wait()
+        while self._stalls:
+            await self._clock.sleep(inf, unless=self._speaking)
 
     def plan(self) -> None:
         """The connection is open, or the rules are others: judges what it has not judged before."""
@@ -183,7 +185,7 @@ class ConnectionFaults:
             self._start(partial(self._stall, live))
 
     async def _stall(self, live: LiveRule) -> None:
-        await self._strand.aside().sleep(live.rule["seconds"])
+        await live.pause(self._strand.aside(), live.rule["seconds"])
         self._speak_again(live)
 
     def _speak_again(self, live: LiveRule) -> None:

@@ -12,7 +12,7 @@ from app.emulation.exchanges import Exchange
 from app.emulation.faults.connections import Start
 from app.emulation.faults.edits import broken, edited, padded, truncated
 from app.emulation.faults.kinds import Place
-from app.emulation.faults.live import Dice
+from app.emulation.faults.live import Dice, LiveRule
 from app.emulation.faults.rules import Rule
 
 Outgoing = list[str | bytes]
@@ -22,8 +22,9 @@ Pause = Callable[[Awaitable[object]], Awaitable[None]]
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    """What waits for the next frame."""
+    """What waits for the next frame, because of a rule."""
 
+    live: LiveRule
     outgoing: Outgoing
     exchange: Exchange | None
     patience: asyncio.Task[None] | None = None
@@ -45,32 +46,32 @@ class FrameFaults:
         self._held: _Held | None = None
 
     @property
-    def holds(self) -> bool:
-        """Whether a frame waits for another to change places with."""
-        return self._held is not None
+    def holds_in_vain(self) -> bool:
+        """Whether a frame waits for another to change places with, and the rule that wants it is not in force."""
+        return self._held is not None and self._held.live.lifted.is_set()
 
-    async def send(self, text: str, exchange: Exchange | None, rules: tuple[Rule, ...]) -> None:
+    async def send(self, text: str, exchange: Exchange | None, rules: tuple[LiveRule, ...]) -> None:
         """Sends a frame that `rules` have struck, or whatever becomes of it. They work in their order, each on what the
         one before has left; only the bytes are broken last.
         """
         outgoing: Outgoing = [text]
-        patience: float | None = None
+        swap: LiveRule | None = None
         breaks = False
-        for rule in rules:
-            name = rule.kind.name
+        for live in rules:
+            name = live.rule.kind.name
             if name in ("delay", "jitter"):
-                await self._delay(rule, exchange)
+                await self._delay(live, exchange)
             elif name == "swap":
-                patience = rule["seconds"]
+                swap = live
             elif name == "break-utf8":
                 breaks = True
             else:
-                outgoing = _applied(rule, outgoing)
+                outgoing = _applied(live.rule, outgoing)
         if breaks and outgoing:
             outgoing[-1] = broken(str(outgoing[-1]))
-        if patience is not None and outgoing and self._held is None:
-            held = self._held = _Held(outgoing, exchange)
-            held.patience = self._start(partial(self._release_later, held, patience))
+        if swap is not None and not swap.lifted.is_set() and outgoing and self._held is None:
+            held = self._held = _Held(swap, outgoing, exchange)
+            held.patience = self._start(partial(self._release_later, held))
             return
         for one in outgoing:
             await self._out(one, exchange)
@@ -87,13 +88,15 @@ class FrameFaults:
         for one in held.outgoing:
             await self._out(one, held.exchange)
 
-    async def _delay(self, rule: Rule, exchange: Exchange | None) -> None:
+    async def _delay(self, live: LiveRule, exchange: Exchange | None) -> None:
         strand, dice = (self._strand, self._dice) if exchange is None else (exchange.strand, exchange.dice)
-        share = dice.at(Place.FRAME).fraction() if rule.kind.name == "jitter" else 1.0
-        await self._pause(strand.aside().sleep(rule["seconds"] * share))
+        share = dice.at(Place.FRAME).fraction() if live.rule.kind.name == "jitter" else 1.0
+        await self._pause(live.pause(strand.aside(), live.rule["seconds"] * share))
 
-    async def _release_later(self, held: _Held, seconds: float) -> None:
-        await asyncio.sleep(seconds)  # the machine's time, whatever the emulated one does: nothing else ends the wait
+    async def _release_later(self, held: _Held) -> None:
+        await asyncio.sleep(
+            held.live.rule["seconds"]
+        )  # the machine's time, whatever the emulated one does: nothing else ends the wait
         held.patience = None
         if self._held is held:
             await self.release()

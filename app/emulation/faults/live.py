@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from app.emulation.determinism import Ids
+from app.emulation.determinism import Clock, Ids, Signal
 from app.emulation.faults.kinds import Place
 from app.emulation.faults.rules import MOST_RULES, Profile, Rule
 from app.emulation.occasions import Occasion
@@ -54,11 +54,14 @@ class _Tally:
 
 @dataclass(slots=True, eq=False)
 class LiveRule:
-    """A rule in force. `id` names it; `strikes` counts its strikes in all rooms."""
+    """A rule in force. `id` names it; `strikes` counts its strikes in all rooms; `lifted` is set when it is taken out
+    of force.
+    """
 
     id: str
     rule: Rule
     strikes: int = 0
+    lifted: Signal = field(default_factory=Signal)
     _rooms: OrderedDict[tuple[str, str], _Tally] = field(default_factory=OrderedDict)
 
     def strike(self, occasion: Occasion, dice: Ids) -> bool:
@@ -78,6 +81,10 @@ class LiveRule:
         tally.struck += 1
         self.strikes += 1
         return True
+
+    async def pause(self, clock: Clock, seconds: float) -> None:
+        """Takes a pause that the rule wants, no longer than it is in force."""
+        await clock.sleep(seconds, unless=self.lifted)
 
     def take_back(self, occasion: Occasion) -> None:
         """A strike that was counted has not come about."""
@@ -105,6 +112,12 @@ class LiveRule:
         return tally
 
 
+async def take_pauses(clock: Clock, rules: Iterable[LiveRule]) -> None:
+    """The `seconds` of each of the rules, one after the other."""
+    for live in rules:
+        await live.pause(clock, live.rule["seconds"])
+
+
 def _room(occasion: Occasion) -> tuple[str, str]:
     """Where an occasion counts."""
     return occasion.wire, occasion.room or occasion.user
@@ -128,6 +141,7 @@ class Faults:
         self.on_frames = False
         """Whether any of those asks what a frame is."""
         self._used: set[str] = set()
+        self._settled: set[LiveRule] = set()
 
     def __iter__(self) -> Iterator[LiveRule]:
         return iter(tuple(self._rules.values()))
@@ -253,6 +267,10 @@ class Faults:
         return LiveRule(f"f{self._made}", rule)
 
     def _settle(self) -> None:
+        now = set(self._rules.values())
+        for live in self._settled - now:
+            live.lifted.set()
+        self._settled = now
         places: dict[Place, list[LiveRule]] = {}
         for live in self._rules.values():
             places.setdefault(live.rule.kind.place, []).append(live)
