@@ -172,6 +172,14 @@ class MalangeeSettings(Group):
     model: str = Field("scripted", description="The model that answers and reads scenarios.")
     turn_timeout: float = Field(60.0, gt=0, description="Seconds without a sentence after which an answer is given up.")
     frame_limit: int = Field(1024 * 1024, ge=16_384, description="Bytes of the largest message; above it: close 1009.")
+    guest_sessions: int = Field(
+        1_000, ge=1, description="Guests' sessions that are kept; a new one takes the place of the quietest."
+    )
+    scenarios: int = Field(500, ge=1, description="Scenarios that are kept, with those of the fixtures; then 429.")
+    users: int = Field(10_000, ge=1, description="Users that are kept, with those of the fixtures; then 429.")
+    public_insights: bool = Field(
+        True, description="Whether strangers get hints of a session and words of a scenario, as from the service."
+    )
     login_failures: int = Field(10, ge=1, description="Wrong passwords in a row after which a login is refused: 429.")
     login_pause: float = Field(60.0, gt=0, description="Seconds for which it is refused then.")
     body_limit: int = Field(1024 * 1024, ge=1024, description="Bytes of the largest body over HTTP; above it: 413.")

@@ -248,7 +248,7 @@ class Gateway:
                 created_at=now,
                 updated_at=now,
             )
-            return await parts.people.add_session(made)
+            return await parts.people.add_session(made, most_guests=self._settings.guest_sessions)
         if session.deleted:
             return NOT_FOUND
         idle = now - session.updated_at > self._settings.guest_life

@@ -43,9 +43,10 @@ from app.malangee.shapes import (
     naive,
 )
 from app.malangee.tokens import Tokens
+from app.settings import MalangeeSettings
 from app.spaces.failures import StoreFailure
 from app.spaces.passwords import FailedLogins, LoginTurns, Passwords, TooManyLogins
-from app.spaces.people import People, SessionRow, Taken, Topic, User
+from app.spaces.people import People, SessionRow, Taken, TooMany, Topic, User
 
 LOGIN_TAKEN = "이미 존재하는 아이디입니다."
 NICKNAME_TAKEN = "이미 존재하는 닉네임입니다."
@@ -106,14 +107,14 @@ def rest_routes(
     *,
     clock: Clock,
     ids: Ids,
-    body_limit: int,
+    settings: MalangeeSettings,
 ) -> APIRouter:
     """The endpoints. `desk` may take a moment after the start; `hints`: of the open connection on a session."""
     everywhere: Answers = {
         400: {"model": Detail, "description": "The body cannot be read, or what it asks for cannot be done."},
         503: {"model": Detail, "description": "The server is still starting, or its store fails."},
     }
-    route = type("Route", (StoreRoute,), {"body_limit": body_limit})
+    route = type("Route", (StoreRoute,), {"body_limit": settings.body_limit})
     router = APIRouter(prefix=ROOT, tags=["MaLangEE"], route_class=route, responses=everywhere)
 
     async def at_desk() -> Desk:
@@ -147,11 +148,14 @@ def rest_routes(
         """Makes a user."""
         try:
             kept = await at.passwords.hash(body.password)
+            active = body.is_active is not False
             user = await at.people.add_user(
-                body.login_id, body.nickname, kept, active=body.is_active is not False, at=clock.time()
+                body.login_id, body.nickname, kept, active=active, at=clock.time(), most=settings.users
             )
         except Taken as taken:
             raise HTTPException(400, LOGIN_TAKEN if taken.what == "login_id" else NICKNAME_TAKEN) from taken
+        except TooMany as many:
+            raise full("users", settings.users) from many
         return UserOut.of(user)
 
     @router.post("/auth/login", responses={401: {"model": Detail}})
@@ -217,10 +221,18 @@ def rest_routes(
             raise HTTPException(401, NOT_VALIDATED, _ASKS)
         return UserOut.of(changed)
 
+    def full(what: str, most: int) -> HTTPException:
+        log.warning("no more %s are kept: there are %d (malangee.%s)", what, most, what)
+        return HTTPException(429, f"The emulator keeps at most {most} {what}")
+
     @router.get("/scenarios")
-    async def scenarios(at: AtDesk) -> list[ScenarioOut]:
-        """All scenarios."""
-        return [ScenarioOut.of(topic) for topic in await at.people.topics()]
+    async def scenarios(
+        at: AtDesk,
+        skip: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+        limit: Annotated[int, Query(ge=0, le=1_000)] = 1_000,
+    ) -> list[ScenarioOut]:
+        """All scenarios, or a page of them."""
+        return [ScenarioOut.of(topic) for topic in await at.people.topics(skip=skip, limit=limit)]
 
     @router.post("/scenarios")
     async def add_scenario(body: ScenarioIn, at: AtDesk) -> ScenarioOut:
@@ -230,7 +242,11 @@ def rest_routes(
             level=body.level,
             created_at=clock.time(),
         )
-        if not await at.people.add_topic(topic):
+        try:
+            added = await at.people.add_topic(topic, most=settings.scenarios)
+        except TooMany as many:
+            raise full("scenarios", settings.scenarios) from many
+        if not added:
             raise HTTPException(400, SCENARIO_TAKEN)
         return ScenarioOut.of(topic)
 
@@ -262,7 +278,7 @@ def rest_routes(
             voice=body.voice,
             show_text=body.show_text,
         )
-        return SessionOut.of(await at.people.add_session(row), ())
+        return SessionOut.of(await at.people.add_session(row, most_guests=settings.guest_sessions), ())
 
     @router.get("/chat/sessions", responses=refused)
     async def sessions(
@@ -297,15 +313,20 @@ def rest_routes(
     async def sync(session_id: str, user: Member, at: AtDesk) -> Synced:
         """Makes a guest's session the user's. One that belongs to somebody stays theirs."""
         row = await at.people.session(session_id)
-        if row is None or row.deleted:
+        over = row is not None and row.user_id is None and clock.time() - row.updated_at > settings.guest_life
+        if row is None or row.deleted or over:
             raise HTTPException(404, NO_SESSION)
         if row.user_id is None:
             await at.people.change_session(session_id, {"user_id": user.id}, at=clock.time())
         return Synced(session_id=session_id)
 
     @router.get("/chat/hints/{session_id}")
-    async def hints_of(session_id: str) -> HintsOut:
+    async def hints_of(session_id: str, user: Guest, at: AtDesk) -> HintsOut:
         """What to say next, while somebody talks in the session."""
+        if not settings.public_insights:
+            row = await at.people.session(session_id)
+            if row is not None and row.user_id is not None and (user is None or user.id != row.user_id):
+                raise HTTPException(404, NO_SESSION)
         return HintsOut(hints=hints(session_id)[:3], session_id=session_id)
 
     @router.post("/feedback/{session_id}", responses={**refused, **missing})
@@ -331,9 +352,11 @@ def rest_routes(
         )
 
     @router.get("/analytics/scenario/{scenario_id}")
-    async def scenario_figures(scenario_id: str, at: AtDesk) -> ScenarioFigures:
-        """How often a scenario was talked about, and how long."""
+    async def scenario_figures(scenario_id: str, user: Guest, at: AtDesk) -> ScenarioFigures:
+        """How often a scenario was talked about, how long, and in which words."""
         played = await at.people.sessions_on(scenario_id)
+        if not settings.public_insights:
+            played = [one for one in played if user is not None and one[0].user_id == user.id]
         turns = sum(count for _, count in played) / 2
         words: Counter[str] = Counter()
         for row, _ in played[:50]:

@@ -69,8 +69,8 @@ class MalangeeWire:
         from app.malangee.rest import rest_routes
 
         world = self._stage.world
-        ids, limit = world.ids.branch(self.name, "http"), self._settings.body_limit
-        return (rest_routes(self._at_desk, self._hints, clock=world.clock, ids=ids, body_limit=limit),)
+        ids = world.ids.branch(self.name, "http")
+        return (rest_routes(self._at_desk, self._hints, clock=world.clock, ids=ids, settings=self._settings),)
 
     async def open(self, engine: Engine) -> None:
         from app.emulation.fixtures import Fixtures

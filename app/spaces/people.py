@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.spaces.database import Database
@@ -95,6 +95,10 @@ class Taken(Exception):
         self.what = what
 
 
+class TooMany(Exception):
+    """No more of them are kept."""
+
+
 _USER = [users.c[one.name] for one in fields(User)]
 _TOPIC = [scenarios.c[one.name] for one in fields(Topic)]
 _MESSAGE = [messages.c[one.name] for one in fields(Message)]
@@ -119,8 +123,10 @@ class People:
         """Whether nobody has that `login_id` or `nickname`."""
         return await self._row(select(users.c.id).where(users.c[column] == storable(value))) is None
 
-    async def add_user(self, login_id: str, nickname: str, password: str, *, active: bool, at: float) -> User:
-        """A new user. Raises `Taken`."""
+    async def add_user(
+        self, login_id: str, nickname: str, password: str, *, active: bool, at: float, most: int | None = None
+    ) -> User:
+        """A new user, where there are fewer than `most`. Raises `Taken`, `TooMany`."""
         values: dict[str, Any] = {"login_id": storable(login_id), "nickname": storable(nickname), "password": password}
         values |= {"is_active": active, "created_at": at, "updated_at": at}
 
@@ -128,6 +134,7 @@ class People:
             for column in ("login_id", "nickname"):
                 if connection.execute(select(users.c.id).where(users.c[column] == values[column])).first():
                     raise Taken(column)
+            _limit(connection, users, most)
             added = connection.execute(insert(users).values(**values))
             key = added.inserted_primary_key
             assert key is not None
@@ -161,9 +168,10 @@ class People:
 
     # -- scenarios -----------------------------------------------------------------------------------------------------
 
-    async def topics(self) -> list[Topic]:
-        """All scenarios, in their order."""
-        found = await self._rows(select(*_TOPIC).order_by(scenarios.c.position, scenarios.c.id))
+    async def topics(self, *, skip: int = 0, limit: int | None = None) -> list[Topic]:
+        """All scenarios, in their order, or a page of them."""
+        order = scenarios.c.position, scenarios.c.id
+        found = await self._rows(select(*_TOPIC).order_by(*order).offset(skip).limit(limit))
         return [Topic(*_values(row)) for row in found]
 
     async def topic(self, uid: str) -> Topic | None:
@@ -171,13 +179,16 @@ class People:
         found = await self._row(select(*_TOPIC).where(scenarios.c.id == storable(uid)))
         return None if found is None else Topic(*_values(found))
 
-    async def add_topic(self, topic: Topic) -> bool:
-        """Adds a scenario at the end; False if there is one of that id."""
+    async def add_topic(self, topic: Topic, *, most: int | None = None) -> bool:
+        """Adds a scenario at the end, where there are fewer than `most`; False if there is one of that id. Raises
+        `TooMany`.
+        """
         values = {one.name: _clean(getattr(topic, one.name)) for one in fields(Topic)}
 
         def work(connection: Connection) -> bool:
             if connection.execute(select(scenarios.c.id).where(scenarios.c.id == values["id"])).first():
                 return False
+            _limit(connection, scenarios, most)
             last = connection.scalar(select(func.coalesce(func.max(scenarios.c.position), 0)))
             connection.execute(insert(scenarios).values(**values, position=(last or 0) + 1))
             return True
@@ -191,14 +202,20 @@ class People:
         found = await self._row(select(*_SESSION).where(sessions.c.uid == storable(uid)))
         return None if found is None else SessionRow(*_values(found))
 
-    async def add_session(self, row: SessionRow, said: Sequence[Message] = ()) -> SessionRow:
-        """Keeps a new session with its messages; the one that is there already wins."""
+    async def add_session(
+        self, row: SessionRow, said: Sequence[Message] = (), *, most_guests: int | None = None
+    ) -> SessionRow:
+        """Keeps a new session with its messages; the one that is there already wins. A guest's takes the place of the
+        guests' session that was quiet for longest, if there are `most_guests` already: anybody can make them.
+        """
         values = {one.name: _clean(getattr(row, one.name)) for one in fields(SessionRow)}
 
         def work(connection: Connection) -> SessionRow:
             there = connection.execute(select(*_SESSION).where(sessions.c.uid == values["uid"])).first()
             if there is not None:
                 return SessionRow(*_values(there))
+            if row.user_id is None and most_guests is not None:
+                _make_room_for_a_guest(connection, most_guests)
             connection.execute(insert(sessions).values(**values))
             _add_messages(connection, str(values["uid"]), said)
             return row
@@ -295,6 +312,22 @@ class People:
 
     async def _rows(self, statement: Any) -> Sequence[Row[Any]]:
         return await self._database.read(lambda connection: connection.execute(statement).all())
+
+
+def _limit(connection: Connection, table: Table, most: int | None) -> None:
+    if most is not None and (connection.scalar(select(func.count()).select_from(table)) or 0) >= most:
+        raise TooMany
+
+
+def _make_room_for_a_guest(connection: Connection, most: int) -> None:
+    guests = sessions.c.user_id.is_(None)
+    there = connection.scalar(select(func.count()).select_from(sessions).where(guests)) or 0
+    if there < most:
+        return
+    order = sessions.c.deleted.desc(), sessions.c.updated_at, sessions.c.uid
+    oldest = connection.scalars(select(sessions.c.uid).where(guests).order_by(*order).limit(there - most + 1)).all()
+    connection.execute(delete(messages).where(messages.c.session_uid.in_(oldest)))
+    connection.execute(delete(sessions).where(sessions.c.uid.in_(oldest)))
 
 
 def _add_messages(connection: Connection, uid: str, said: Sequence[Message]) -> None:

@@ -285,3 +285,32 @@ def test_every_endpoint_is_documented() -> None:
         described = app.openapi()["paths"]
     asked = {(method.upper(), path) for path, methods in described.items() for method in methods}
     assert told - {("GET", "/")} == {(method, path) for method, path in asked if path.startswith("/api/v1/")}
+
+
+async def test_what_was_said_is_for_who_said_it_where_the_settings_want_it(tmp_path: Path) -> None:
+    """`public_insights`: strangers get hints and words, as from the service; a guest's session has an end."""
+    settings = {"public_insights": False, "guest_life": 60.0, "transcription": "script"}
+    with LiveServer(tmp_path, malangee=settings, seed=1, voice={"engine": "tone", "workers": 1}) as server:
+        async with httpx.AsyncClient(base_url=f"{server.http}/api/v1") as client:
+            logins = [{"username": f"{name}@example.com", "password": "secret12345"} for name in ("a", "b")]
+            headers = []
+            for login in logins:
+                new = {"login_id": login["username"], "nickname": login["username"][:1], "password": login["password"]}
+                assert (await client.post("/auth/signup", json=new)).status_code == 200
+                headers.append({"Authorization": f"Bearer {await token(server, login)}"})
+            scenario = (await client.get("/scenarios", params={"limit": 1})).json()[0]["id"]
+            made = await client.post("/chat/sessions", json={"scenario_id": scenario}, headers=headers[0])
+            uid = made.json()["session_id"]
+            assert (await client.get(f"/chat/hints/{uid}", headers=headers[0])).status_code == 200
+            for stranger in ({}, headers[1]):
+                assert (await client.get(f"/chat/hints/{uid}", headers=stranger)).status_code == 404
+            plays = [
+                (await client.get(f"/analytics/scenario/{scenario}", headers=who)).json()["total_plays"]
+                for who in ({}, headers[1], headers[0])
+            ]
+            assert plays == [0, 0, 1]
+            guest = (await client.post("/chat/sessions", json={})).json()["session_id"]
+            moved = await client.post(f"{server.http}/_emulator/clock/advance", json={"seconds": 61})
+            assert moved.status_code == 200
+            late = await client.put(f"/chat/sessions/{guest}/sync", headers=headers[0])
+            assert late.status_code == 404

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from app.spaces.people import Message, People, SessionRow, Taken, Topic
+from app.spaces.people import Message, People, SessionRow, Taken, TooMany, Topic
 from tests.spaces.conftest import World
 
 NOW = 1_700_000_000.0
@@ -73,3 +74,25 @@ async def test_scenarios_keep_their_order(world: World) -> None:
     assert [topic.id for topic in await people.topics()] == ["z", "a"]
     await people.add_session(SessionRow("s", None, "t", NOW, NOW, NOW, NOW, scenario_id="z"))
     assert [(row.uid, count) for row, count in await people.sessions_on("z")] == [("s", 0)]
+
+
+async def test_what_strangers_may_make_is_bounded(world: World) -> None:
+    people = People(await world.opened())
+    guests = [replace(session(f"g{number}"), updated_at=float(number)) for number in range(5)]
+    for row in guests:
+        await people.add_session(row, most_guests=3)
+    assert [await people.session(row.uid) is not None for row in guests] == [False, False, True, True, True]
+    await people.change_session("g2", {"voice": "alloy"}, at=10.0)
+    await people.add_session(replace(session("g5"), updated_at=11.0), most_guests=3)
+    assert await people.session("g2") is not None
+    assert await people.session("g3") is None, "the one that was quiet for longest goes"
+    topics = [Topic(f"t{number}", "t", "", "", "", "", 1, "", 0.0) for number in range(4)]
+    before = len(await people.topics())
+    for topic in topics[:3]:
+        assert await people.add_topic(topic, most=before + 3)
+    assert not await people.add_topic(topics[0], most=before + 3), "one that is there is told first"
+    with pytest.raises(TooMany):
+        await people.add_topic(topics[3], most=before + 3)
+    assert [one.id for one in await people.topics(skip=before + 1, limit=1)] == ["t1"]
+    with pytest.raises(TooMany):
+        await people.add_user("one@example.com", "one", "hash", active=True, at=0.0, most=0)
