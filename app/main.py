@@ -39,6 +39,7 @@ from app.engine import Engine, Stage, Wire
 from app.forwarding import TrustedProxies
 from app.hashee.wire import HasheeWire
 from app.head_requests import answer_head
+from app.http_routes import UnusableEnvironment, check_route
 from app.malangee.wire import MalangeeWire
 from app.settings import Settings, SettingsError, shipped
 from app.socket_protocol import VERSION
@@ -188,7 +189,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     """
     await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
     from app.agent.graphs import GraphError, GraphShelf
-    from app.agent.models import OPENAI_URL, SCRIPTED, ChatModels, Upstream
+    from app.agent.models import SCRIPTED, ChatModels, Upstream
     from app.agent.threads import Threads
     from app.agent.tracing import send_last_runs, set_tracing
     from app.emulation.faults.store import StoreFaults
@@ -222,11 +223,13 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     await library.open()
     voice = settings.voice
     upstream = Upstream(
-        api_key=os.environ.get("OPENAI_API_KEY") or None,
-        base_url=os.environ.get("OPENAI_BASE_URL") or None,
+        api_key=os.environ.get("OPENAI_API_KEY", "").strip() or None,
+        base_url=os.environ.get("OPENAI_BASE_URL", "").strip() or None,
         timeout=settings.agent.timeout,
         max_retries=settings.agent.retries,
     )
+    if voice.engine == "openai":
+        await asyncio.to_thread(_check_speech, voice.base_url, upstream.url)
     speaker = Speaker(
         engine=voice.engine,
         workers=voice.workers,
@@ -236,7 +239,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         fallback=voice.fallback,
         cache_bytes=voice.cache,
         openai=OpenAISpeech(
-            base_url=voice.base_url or upstream.base_url or OPENAI_URL,
+            base_url=voice.base_url or upstream.url,
             api_key=upstream.api_key or "not-needed",
             model=voice.model,
             voice=voice.name,
@@ -266,7 +269,6 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     models = ChatModels(book=book, clock=clock, upstream=upstream, model=settings.agent.model, ids=ids.branch("models"))
     stack.push_async_callback(models.close)
     listing = settings.agent.graphs or shipped("langgraph.json")
-    await asyncio.to_thread(models.warm)
     graphs = await asyncio.to_thread(GraphShelf, listing)
     named = {seed.space.graph for seed in fixtures.spaces}
     if await asyncio.to_thread(lambda: any(graphs.declares_checkpointer(name) for name in named)):
@@ -275,6 +277,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         graphs = GraphShelf(listing, saver=await open_saver(url, settings.data, stack))
 
     async def check(found: Fixtures) -> None:
+        await asyncio.to_thread(models.warm, *{seed.space.model for seed in found.spaces})
         for seed in found.spaces:
             await asyncio.to_thread(graphs.get, seed.space.graph)
             model = settings.agent.model or seed.space.model
@@ -291,7 +294,7 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
         try:
             await check(found)
             await store.seed(found.spaces)
-        except (GraphError, StoreFailure, ValueError) as error:
+        except (GraphError, StoreFailure, UnusableEnvironment, ValueError) as error:
             raise NotAccepted(str(error)) from error
 
     await check(fixtures)
@@ -310,6 +313,14 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     stack.push_async_callback(stop_background)
     by_hand = Registry(store), Contents(database, store, history), Threads(graphs)
     return Engine(database, store, history, graphs, models, book, live, uploads, library, speaker, *by_hand)
+
+
+def _check_speech(own: str | None, upstream: str) -> None:
+    """Says at the start why the endpoint that speaks cannot be asked: what is said will be tones."""
+    try:
+        check_route(own or upstream, "voice.base_url" if own else "OPENAI_BASE_URL")
+    except UnusableEnvironment as problem:
+        log.warning("voice.engine openai cannot speak: %s", problem)
 
 
 async def _open_journal(settings: Settings, journal: Journal, stack: AsyncExitStack) -> None:

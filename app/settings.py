@@ -34,6 +34,15 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _http_url(value: str | None) -> str | None:
+    """A base of URLs, without a slash at its end. Raises ValueError."""
+    if not value:
+        return None
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value.rstrip("/")
+
+
 class V3Settings(Group):
     """The chldo wire. Sizes in bytes, times in seconds."""
 
@@ -60,9 +69,7 @@ class V3Settings(Group):
     @field_validator("url_base")
     @classmethod
     def _no_slash(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/") if value else None
+        return _http_url(value)
 
 
 class HttpSettings(Group):
@@ -87,6 +94,11 @@ class VoiceSettings(Group):
     model: str = Field("tts-1", description="Model of the openai engine.")
     name: str = Field("alloy", description="Voice of the openai engine.")
     base_url: str | None = Field(None, description="Endpoint of the openai engine; unset: OPENAI_BASE_URL.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _over_http(cls, value: str | None) -> str | None:
+        return _http_url(value)
 
 
 class AgentSettings(Group):
@@ -185,6 +197,11 @@ class MalangeeSettings(Group):
     body_limit: int = Field(1024 * 1024, ge=1024, description="Bytes of the largest body over HTTP; above it: 413.")
     ping_interval: float = Field(20.0, gt=0, description="Seconds between two pings of a socket.")
     ping_timeout: float = Field(20.0, gt=0, description="Seconds for the answer to a ping; without one: close 1011.")
+
+    @field_validator("transcription_url")
+    @classmethod
+    def _over_http(cls, value: str | None) -> str | None:
+        return _http_url(value)
 
     @field_validator("pace")
     @classmethod

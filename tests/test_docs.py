@@ -51,6 +51,7 @@ SAMPLES: dict[Any, object] = {bool: True, int: 777, float: 7.5, str: "sample", P
 SAMPLES[datetime] = datetime(2024, 11, 13, 9, tzinfo=UTC)
 SPECIAL: dict[str, object] = {"journal.file": 4096, "v3.url_base": "https://sample", "voice.workers": 32}
 SPECIAL |= {"forwarded_allow_ips": "10.0.0.0/8"}
+SPECIAL |= {"voice.base_url": "https://sample", "malangee.transcription_url": "https://sample"}
 SPECIAL |= {
     "http.head_limit": 8192,
     "malangee.body_limit": 4096,

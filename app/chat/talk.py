@@ -50,7 +50,7 @@ def talk(options: Options, lines: Iterable[str], screen: Screen, ids: Ids, *, in
     """
     address = Address.of(options.url, options.revision)
     _check(options, address)
-    voices = _shelf(options, address)
+    voices = _shelf(options)
     picture = Picture.of(options.file) if options.file else None
     try:
         asker = Asker(
@@ -99,7 +99,7 @@ def _check(options: Options, address: Address) -> None:
         raise ChatMisuse("--file needs an API key: give it with --api-key or in CHLDO_API_KEY")
 
 
-def _shelf(options: Options, address: Address) -> VoiceShelf | None:
+def _shelf(options: Options) -> VoiceShelf | None:
     if options.voice_dir is None:
         return None
     if options.voice is False:
@@ -108,7 +108,7 @@ def _shelf(options: Options, address: Address) -> VoiceShelf | None:
         options.voice_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ChatMisuse(f"cannot use the voice folder {options.voice_dir}: {error.strerror}") from None
-    return VoiceShelf(options.voice_dir, proxies=not address.local)
+    return VoiceShelf(options.voice_dir)
 
 
 def _return_voice(options: Options) -> int | None:

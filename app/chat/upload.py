@@ -89,13 +89,15 @@ async def upload(picture: Picture, address: Address, *, room_uid: str, api_key: 
 
     `patience`: seconds the other side may do nothing.
     """
-    await asyncio.to_thread(import_module, "httpx")
+    await asyncio.to_thread(import_module, "app.http_clients")
     import httpx
+
+    from app.http_clients import async_client
 
     try:
         async with (
             asyncio.timeout(UPLOAD_TIMEOUT),
-            httpx.AsyncClient(trust_env=not address.local, timeout=patience) as client,
+            async_client(timeout=patience) as client,
         ):
             why_not = await _upload(client, picture, address, {"api_key": api_key, "room_uid": room_uid})
     except (TimeoutError, httpx.TimeoutException):

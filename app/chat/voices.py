@@ -23,12 +23,11 @@ AT_ONCE: Final = 8
 class VoiceShelf:
     """A folder of voices, NNN-<sent_uid>.mp3 in the order they were announced; at most `AT_ONCE` downloads under way.
 
-    httpx comes in with the first voice. `proxies`: heed the environment's proxy variables.
+    httpx comes in with the first voice.
     """
 
-    def __init__(self, folder: Path, *, proxies: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._proxies = proxies
         self._count = 0
         self._room = asyncio.Semaphore(AT_ONCE)
         self._fetching: set[asyncio.Task[None]] = set()
@@ -63,11 +62,13 @@ class VoiceShelf:
             await self._client.aclose()
 
     async def _save(self, url: str, path: Path) -> None:
-        await asyncio.to_thread(import_module, "httpx")
+        await asyncio.to_thread(import_module, "app.http_clients")
         import httpx
 
+        from app.http_clients import async_client
+
         if self._client is None:
-            self._client = httpx.AsyncClient(trust_env=self._proxies, timeout=VOICE_TIMEOUT)
+            self._client = async_client(timeout=VOICE_TIMEOUT)
         try:
             async with asyncio.timeout(VOICE_TIMEOUT), self._client.stream("GET", url) as answer:
                 answer.raise_for_status()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.chldo.completion_shapes import DONE, Part, Stamp, event
+from app.chldo.completion_shapes import DONE, Failure, Part, Stamp, event
 
 if TYPE_CHECKING:
-    from app.chldo.completion_runs import CompletionRun, Failure
+    from app.chldo.completion_runs import CompletionRun
+    from app.chldo.completions import CompletionAsk
 
 log = logging.getLogger("app.chldo.proxy")
 
@@ -52,40 +54,75 @@ class Worked(Response):
             work.result()
 
 
-class Answer:
-    """One completion on its way to the client."""
+class Delivery(ABC):
+    """An answer on its way to the client."""
 
-    def __init__(self, run: CompletionRun, stamp: Stamp, scope: Scope, receive: Receive, send: Send) -> None:
-        self._run = run
-        self._stamp = stamp
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._asgi = scope, receive, send
         self._send = send
         self._events = 0
 
-    async def give(self, *, stream: bool, limit: float) -> None:
+    @abstractmethod
+    async def give(self, *, limit: float) -> None:
         """Answers. Raises what the model raises, and TimeoutError after `limit` seconds; then `fail` is due."""
-        async with asyncio.timeout(limit):
-            if stream:
-                await self._stream()
-            else:
-                await self.put(200, await self._whole())
 
-    async def put(self, status: int, body: Any, media_type: str = "application/json") -> None:
-        """An answer in one piece."""
-        content = body if isinstance(body, str) else orjson.dumps(body)
-        await Response(content, status, media_type=media_type)(*self._asgi)
+    @abstractmethod
+    def failure(self, error: Exception) -> Failure:
+        """What `give` has raised, as the client is told it."""
 
-    async def fail(self, failure: Failure) -> None:
+    async def put(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        """An answer in one piece; bytes are JSON already."""
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        await Response(content, status, headers, media_type="application/json")(*self._asgi)
+
+    async def fail(self, error: Exception) -> None:
         """Tells a failure: as an HTTP error, or as the last event where the answer has begun."""
+        failure = self.failure(error)
         try:
             async with asyncio.timeout(FAIL_TIMEOUT):
                 if self._events:
                     await self._event(event(failure.event()))
                     await self._end()
                 else:
-                    await self.put(failure.status, failure.body, failure.media_type)
+                    await self.put(failure.status, failure.body, failure.headers)
         except TimeoutError:
             log.warning("a client does not read why its completion failed")
+
+    async def _start(self, headers: Mapping[str, str] | None = None) -> None:
+        """Begins a stream."""
+        more = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *more]})
+
+    async def _event(self, data: bytes) -> None:
+        self._events += 1
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if self._events % BREATH == 0:
+            await asyncio.sleep(0)
+
+    async def _end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class Answer(Delivery):
+    """A completion by the script."""
+
+    def __init__(
+        self, run: CompletionRun, ask: CompletionAsk, stamp: Stamp, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        super().__init__(scope, receive, send)
+        self._run = run
+        self._ask = ask
+        self._stamp = stamp
+
+    async def give(self, *, limit: float) -> None:
+        async with asyncio.timeout(limit):
+            if self._ask.stream:
+                await self._stream()
+            else:
+                await self.put(200, await self._whole())
+
+    def failure(self, error: Exception) -> Failure:
+        return self._run.fail(error)
 
     async def _whole(self) -> Any:
         parts: list[Part] = []
@@ -112,17 +149,8 @@ class Answer:
     async def _begin(self) -> None:
         """Status and first chunk, once the model has begun to speak: until then it may still fail with a status."""
         if not self._events:
-            await self._send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            await self._start()
             await self._event(event(self._stamp.first()))
-
-    async def _event(self, data: bytes) -> None:
-        self._events += 1
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        if self._events % BREATH == 0:
-            await asyncio.sleep(0)
-
-    async def _end(self) -> None:
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _left(receive: Receive) -> None:

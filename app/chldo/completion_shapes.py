@@ -5,6 +5,7 @@ Source of the shapes: OpenAI's reference of chat completions and the proxy page 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 
 from app.agent.tokens import cut_tokens
-from app.chldo.completions import MODELS, Json
+from app.chldo.completions import MODELS, Json, error_body
 
 FINGERPRINT = "fp_emulator"
 LISTED_SINCE = 1731423600
@@ -52,6 +53,28 @@ class Part:
     text: str = ""
     calls: tuple[Json, ...] = ()
     logprobs: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A completion that failed, as an HTTP answer. `body`: a JSON value, or JSON as bytes."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] | None = None
+
+    def event(self) -> Json:
+        """The same as the last event of a stream."""
+        body = json.loads(self.body) if isinstance(self.body, bytes) else self.body
+        if isinstance(body, dict):
+            if isinstance(body.get("error"), dict):
+                return body
+            if isinstance(body.get("message"), str):
+                return error_body(body["message"], "server_error", code=str(self.status))
+        return error_body(f"Error code: {self.status} - {body}", "server_error", code=str(self.status))
+
+
+TIMED_OUT = Failure(504, error_body("Request timed out.", "server_error", code="timeout"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """What a client of the proxy may ask, and OpenAI's answer to each way of asking wrongly. PURE.
 
 `parse_completion` turns the body of `POST /v1/chat/completions` into a `CompletionAsk` or a `BadRequest`. Messages come
-out with their known fields only; every other field of the body is kept as it was sent, for a model that is reached over
-HTTP.
+out with their known fields only. What a model behind an upstream is to answer is a `PassedAsk`: it goes there as it is.
 """
 
 from __future__ import annotations
@@ -13,9 +12,12 @@ from typing import Any
 
 from app.json_text import loads
 
+SCRIPTED = "scripted"
+"""The model that is the script, whatever the space has."""
+
 MODELS = (
     *("gpt-4o-mini", "gpt-4o", "gpt-4", "gpt-4-turbo", "claude-3-sonnet-20240229", "claude-3-5-sonnet-20240620"),
-    "scripted",
+    SCRIPTED,
 )
 """What `GET /v1/models` lists: the models of the chldo pages, and the script."""
 
@@ -36,6 +38,8 @@ _LEAST = {"max_tokens": 1, "max_completion_tokens": 1, "top_logprobs": 0, "n": 1
 _CHOICES = ("none", "auto", "required")
 LONGEST_MODEL = 256
 """Characters of a model's name; it stands in every chunk of an answer."""
+
+UNREADABLE = "We could not parse the JSON body of your request."
 
 _OWN = frozenset({"model", "messages", "stream", "stream_options", "n"})
 _NAMES = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"))
@@ -74,9 +78,37 @@ class CompletionAsk:
     passed: Json
 
 
+@dataclass(frozen=True, slots=True)
+class PassedAsk:
+    """A chat completion that a model behind an upstream answers: `body` goes there as it is."""
+
+    model: str
+    stream: bool
+    body: bytes
+
+
 def error_body(message: str, kind: str, param: str | None = None, code: str | None = None) -> Json:
     """An error as OpenAI words it."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def parse_passed(body: bytes) -> PassedAsk | BadRequest:
+    """The body of a request for an upstream: whatever JSON object it is, the upstream judges the rest. Large ones
+    belong into a thread.
+    """
+    try:
+        sent = loads(body)
+    except ValueError:
+        return BadRequest(UNREADABLE)
+    if not isinstance(sent, dict):
+        return BadRequest(f"The body of a request is a JSON object, not {_name(sent)}.")
+    problem = next(_model_problems(sent), None)
+    if problem is not None:
+        return problem
+    stream = sent.get("stream")
+    if not isinstance(stream, bool | None):
+        return _wrong_type("stream", "a boolean", stream)
+    return PassedAsk(sent["model"], stream is True, body)
 
 
 def parse_completion(body: bytes) -> CompletionAsk | BadRequest:
@@ -84,7 +116,7 @@ def parse_completion(body: bytes) -> CompletionAsk | BadRequest:
     try:
         sent = loads(body)
     except ValueError:
-        return BadRequest("We could not parse the JSON body of your request.")
+        return BadRequest(UNREADABLE)
     if not isinstance(sent, dict):
         return BadRequest(f"The body of a request is a JSON object, not {_name(sent)}.")
     given: Json = {key: value for key, value in sent.items() if value is not None}
@@ -108,13 +140,7 @@ def parse_completion(body: bytes) -> CompletionAsk | BadRequest:
 
 def _problems(given: Json) -> Iterator[BadRequest]:
     """What is wrong with a body, in the order in which it is told."""
-    model = given.get("model", "")
-    if not isinstance(model, str):
-        yield _wrong_type("model", "a string", model)
-    elif len(model) > LONGEST_MODEL:
-        yield BadRequest(f"Invalid 'model': at most {LONGEST_MODEL} characters.", "model", "invalid_value")
-    elif not model.strip():
-        yield BadRequest("you must provide a model parameter")
+    yield from _model_problems(given)
     yield from _message_problems(given)
     yield from _field_problems(given)
     if "stream_options" in given and not given.get("stream"):
@@ -130,6 +156,16 @@ def _problems(given: Json) -> Iterator[BadRequest]:
     for key, value in given.items():
         if key not in ("model", "messages") and not _shallow(value, DEEPEST):
             yield BadRequest(f"Invalid '{key[:64]}': nested too deep.", key[:64], "invalid_value")
+
+
+def _model_problems(given: Json) -> Iterator[BadRequest]:
+    model = "" if given.get("model") is None else given["model"]
+    if not isinstance(model, str):
+        yield _wrong_type("model", "a string", model)
+    elif len(model) > LONGEST_MODEL:
+        yield BadRequest(f"Invalid 'model': at most {LONGEST_MODEL} characters.", "model", "invalid_value")
+    elif not model.strip():
+        yield BadRequest("you must provide a model parameter")
 
 
 def _field_problems(given: Json) -> Iterator[BadRequest]:

@@ -1,6 +1,7 @@
 """The proxy host: OpenAI's chat completions, for whoever has a chldo api_key.
 
-    key -> body -> CompletionAsk -> credit -> CompletionRun -> Answer
+    key -> body -> CompletionAsk -> credit -> CompletionRun -> Answer          (the script)
+                   PassedAsk     -> credit -> PassedAnswer                     (a model behind an upstream)
 
 A streamed answer ends in one of three ways: a chunk with a finish_reason and `[DONE]`; an event `{"error": …}` where
 the model fails on the way; nothing where the client has left, which cancels the model. What fails before the first
@@ -12,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 from fastapi import APIRouter
@@ -20,20 +22,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.chldo.completion_answer import Answer, Worked
+from app.chldo.completion_answer import Answer, Delivery, Worked
 from app.chldo.completion_shapes import Stamp, model_body, model_names
-from app.chldo.completions import BadRequest, CompletionAsk, error_body, parse_completion
+from app.chldo.completions import SCRIPTED, BadRequest, error_body, parse_completion, parse_passed
 from app.chldo.renders import NO_CREDIT
 from app.emulation.determinism import Clock, Ids
 from app.unserved import UnservedRoute, routes_of
 
 if TYPE_CHECKING:
     from app.agent.models import ChatModels
-    from app.chldo.completion_runs import CompletionRun
     from app.spaces.models import Space
     from app.spaces.store import SpaceStore
 
 log = logging.getLogger("app.chldo.proxy")
+
+T = TypeVar("T")
 
 NO_KEY = {"status": "failure", "message": "API_KEY does not exist."}
 
@@ -142,29 +145,43 @@ class _Proxy:
         body = await self._body(request)
         if isinstance(body, Response):
             return body
-        large = len(body) > LARGE
-        ask = await asyncio.to_thread(parse_completion, body) if large else parse_completion(body)
-        if isinstance(ask, BadRequest):
-            return _json(ask.status, ask.body())
-        from app.chldo.completion_runs import CompletionRun
-
         loaded, space = admitted
-        run = CompletionRun(loaded.models, space, ask, _onward(request, hops))
-        refusal = await asyncio.to_thread(run.refusal) if large else run.refusal()
-        if refusal is not None:
-            return _json(refusal.status, refusal.body())
+        headers = _onward(request, hops)
+        make = await self._choose(loaded.models, space, body, headers)
+        if isinstance(make, BadRequest):
+            return _json(make.status, make.body())
 
         async def work(scope: Scope, receive: Receive, send: Send) -> None:
-            stamp = Stamp(
-                f"chatcmpl-{self._ids.base62(29)}", int(self._clock.time()), ask.model, ask.stream and ask.include_usage
-            )
-            await self._serve(loaded.store, space, ask, run, Answer(run, stamp, scope, receive, send))
+            await self._serve(loaded.store, space, make(scope, receive, send))
 
         return Worked(work)
 
-    async def _serve(
-        self, store: SpaceStore, space: Space, ask: CompletionAsk, run: CompletionRun, answer: Answer
-    ) -> None:
+    async def _choose(
+        self, models: ChatModels, space: Space, body: bytes, headers: Mapping[str, str]
+    ) -> Callable[[Scope, Receive, Send], Delivery] | BadRequest:
+        """Who answers a request, a model behind the upstream or the script; or why nobody does."""
+        in_thread = asyncio.to_thread if len(body) > LARGE else _at_once
+        if models.serves_upstream(space.model):
+            passed = await in_thread(parse_passed, body)
+            if isinstance(passed, BadRequest):
+                return passed
+            if passed.model != SCRIPTED:
+                from app.chldo.completion_upstream import PassedAnswer
+
+                return partial(PassedAnswer, models, passed, headers)
+        ask = await in_thread(parse_completion, body)
+        if isinstance(ask, BadRequest):
+            return ask
+        from app.chldo.completion_runs import CompletionRun
+
+        run = CompletionRun(models, space, ask)
+        refusal = await in_thread(run.refusal)
+        if refusal is not None:
+            return refusal
+        uid, created = f"chatcmpl-{self._ids.base62(29)}", int(self._clock.time())
+        return partial(Answer, run, ask, Stamp(uid, created, ask.model, ask.stream and ask.include_usage))
+
+    async def _serve(self, store: SpaceStore, space: Space, answer: Delivery) -> None:
         """Pays, runs, answers; gives back what was paid where the model fails."""
         from app.spaces.store import StoreFailure
 
@@ -180,10 +197,10 @@ class _Proxy:
             await answer.put(402, {"status": "failure", "message": message})
             return
         try:
-            await answer.give(stream=ask.stream, limit=self._timeout)
+            await answer.give(limit=self._timeout)
         except Exception as error:  # noqa: BLE001 - a model may raise anything; the client is told what it was
             await self._give_back(store, space, era)
-            await answer.fail(run.fail(error))
+            await answer.fail(error)
 
     async def _give_back(self, store: SpaceStore, space: Space, era: int) -> None:
         from app.spaces.store import StoreFailure
@@ -264,6 +281,11 @@ def unserved(proxy: APIRouter, others: Sequence[APIRouter] = ()) -> APIRouter:
         return _refuse(404, f"Unknown request URL: {asked}. Served are {', '.join(served)}.", code="unknown_url")
 
     return APIRouter(routes=[UnservedRoute(routes, owned, refuse)])
+
+
+async def _at_once(work: Callable[..., T], *given: Any) -> T:
+    """What `asyncio.to_thread` does, without a thread."""
+    return work(*given)
 
 
 def _onward(request: Request, hops: int) -> Mapping[str, str]:

@@ -424,7 +424,7 @@ class _Turn:
                     )
         except Exception as error:  # noqa: BLE001 - a real model may raise anything
             about = {"connection_id": self._caller.connection_id, "room_uid": self._ask.room_uid}
-            log.warning("no choices: %s", self._in.models.tell(error), extra=about)
+            log.warning("no choices: %s", self._in.models.tell_log(error), extra=about)
             return []
         return [{"text": choice.text, "tone": choice.tone} for choice in found[:asked]]
 
@@ -484,8 +484,7 @@ class _Turn:
             log.error("turn not saved: %s", error, extra=about)
             return NOT_SAVED
         expected = self._in.models.is_upstream_error(error) or isinstance(error, GraphError)
-        told = self._in.models.tell(error)
+        log.warning("turn failed: %s", self._in.models.tell_log(error), extra=about, exc_info=not expected)
         if isinstance(error, OSError) and not expected:
-            told = BROKEN  # its text may name files of this machine
-        log.warning("turn failed: %s", told, extra=about, exc_info=not expected)
-        return told
+            return BROKEN  # its text may name files of this machine
+        return self._in.models.tell(error)

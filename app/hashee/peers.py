@@ -132,7 +132,7 @@ class Peers:
         except Refused as refused:
             log.info("%s does not answer: %s", peer.name, refused)
         except Exception as error:
-            log.warning("%s could not answer: %s", peer.name, self._engine.models.tell(error))
+            log.warning("%s could not answer: %s", peer.name, self._engine.models.tell_log(error))
             log.debug("because of", exc_info=True)
         finally:
             self.running -= 1

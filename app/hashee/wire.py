@@ -18,6 +18,7 @@ from app.hashee.gateway import AGENT_PATH, HUMAN_PATH, Gateway
 from app.hashee.hub import INVALIDATED
 from app.hashee.limits import Limits
 from app.hashee.profiles import PROFILES, Profile
+from app.http_routes import UnusableEnvironment
 
 if TYPE_CHECKING:
     from app.emulation.fixtures import Fixtures
@@ -141,9 +142,11 @@ class HasheeWire:
         async def take(fixtures: Fixtures) -> None:
             cast = fixtures.wires.get(FILE)
             if isinstance(cast, Cast):
+                models = {one.brain.model for one in cast.agents if one.brain is not None}
                 try:
+                    await asyncio.to_thread(engine.models.warm, *models)
                     await _seed(post, cast)
-                except Refused as refused:
+                except (Refused, UnusableEnvironment) as refused:
                     raise NotAccepted(str(refused)) from refused
                 peers.take(cast)
                 self._cast = cast

@@ -112,3 +112,7 @@ class Answers:
     def tell(self, error: Exception) -> str:
         """The text of a failure, without keys."""
         return self._models.tell(error)
+
+    def tell_log(self, error: Exception) -> str:
+        """The same for the log."""
+        return self._models.tell_log(error)

@@ -74,7 +74,7 @@ class Speaking:
     async def fail(self, error: Exception, exchange: Exchange) -> None:
         """A graph or a model may raise anything; the client is told."""
         told = self._parts.answers.tell(error)
-        log.warning("no answer: %s", told, extra={"connection_id": self._line.id})
+        log.warning("no answer: %s", self._parts.answers.tell_log(error), extra={"connection_id": self._line.id})
         exchange.note("note", {"what": "no answer", "why": told})
         if Bare in self._dialect.names:
             await self._send(Bare(UNHEARD), exchange)
@@ -97,12 +97,15 @@ class Speaking:
         saying = self._saying = Saying()
         self._exchange = exchange
         at = self._line.strand.clock.time()
+        broken = False
         try:
             await self._mouth.say(sentences, exchange, saying)
         except AnswerFailed as failed:
+            broken = True
             await self.fail(failed.error, exchange)
         finally:
-            self._record.add("assistant", saying.text, at, saying.seconds)
+            if not broken:  # the model would go on from half an answer
+                self._record.add("assistant", saying.text, at, saying.seconds)
         if saying.texts:
             await self._done(saying, exchange)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +15,14 @@ from starlette.types import ASGIApp
 from app.emulation.determinism import RealClock
 from app.emulation.key_file import kept_key
 from app.engine import Engine, Opened, Stage
+from app.http_routes import UnusableEnvironment, check_route
 from app.malangee.dialects import DIALECTS
 from app.malangee.gateway import WIRE, Gateway, Open
 from app.malangee.requests import PATHS, ROOT
 from app.malangee.script import FILE, Script
 
 if TYPE_CHECKING:
+    from app.agent.upstream import Upstream
     from app.malangee.rest import Desk
     from app.settings import MalangeeSettings
     from app.voice.listening import Ears
@@ -107,7 +108,8 @@ class MalangeeWire:
         engine.fixtures.heard.append(take)
         await take(engine.fixtures.current)
         self._ears = Ears()
-        self._transcriber = self._make_transcriber()
+        await asyncio.to_thread(engine.models.warm, settings.model)
+        self._transcriber = await asyncio.to_thread(self._make_transcriber, engine.models.upstream)
         answers = Answers(
             engine.models,
             engine.graphs,
@@ -172,7 +174,7 @@ class MalangeeWire:
         )
         return key.decode("ascii")
 
-    def _make_transcriber(self) -> Transcriber | None:
+    def _make_transcriber(self, upstream: Upstream) -> Transcriber | None:
         """Who transcribes; None: the script."""
         from app.voice.transcribing import OpenAITranscriber, SphinxTranscriber, pocketsphinx_there
 
@@ -182,9 +184,14 @@ class MalangeeWire:
             there = "pocketsphinx" if pocketsphinx_there() else "script"
             chosen = "openai" if settings.transcription_url else there
         if chosen == "openai":
+            url = settings.transcription_url or upstream.url
+            try:
+                check_route(url, "malangee.transcription_url" if settings.transcription_url else "OPENAI_BASE_URL")
+            except UnusableEnvironment as problem:
+                log.warning("malangee.transcription openai hears nothing: %s", problem)
             return OpenAITranscriber(
-                base_url=settings.transcription_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-                api_key=os.environ.get("OPENAI_API_KEY") or "not-needed",
+                base_url=url,
+                api_key=upstream.api_key or "not-needed",
                 model=settings.transcription_model,
                 timeout=settings.transcription_timeout,
             )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from app.http_routes import UnusableEnvironment
 from app.voice.encode import MAX_SECONDS, RATE, capped
 from app.voice.failures import EngineFault, EngineRefusal
 
@@ -66,10 +67,12 @@ class OpenAISpeech:
             self._client = None
 
     async def _ask(self, text: str, voice: str) -> bytes:
-        import httpx
+        import httpx  # a tenth of a second that other engines need not wait
 
         if self._client is None:
-            self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=_AT_ONCE), timeout=self._timeout)
+            from app.http_clients import async_client
+
+            self._client = async_client(limits=httpx.Limits(max_connections=_AT_ONCE), timeout=self._timeout)
         body = {"model": self._model, "voice": voice, "input": text, "response_format": "pcm"}
         try:
             async with (
@@ -81,6 +84,8 @@ class OpenAISpeech:
         except TimeoutError as error:
             raise EngineFault(f"no answer within {self._timeout:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if isinstance(error.__cause__, UnusableEnvironment):
+                raise EngineRefusal(str(error.__cause__)) from error
             raise EngineFault(f"{type(error).__name__}: {error}") from error
 
 

@@ -5,6 +5,7 @@ A `Transcriber` gives the text of an utterance, "" where there is none. Whoever 
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import io
 import wave
@@ -92,23 +93,27 @@ class OpenAITranscriber:
 
     def warm(self) -> None:
         if self._client is None:
-            import httpx
+            from app.http_clients import async_client  # httpx: a tenth of a second that others need not wait
 
-            self._client = httpx.AsyncClient(timeout=self._timeout)
+            self._client = async_client(timeout=self._timeout)
 
     async def transcribe(self, pcm: bytes, language: str) -> str:
         import httpx
 
         self.warm()
         assert self._client is not None
+        asking = self._client.post(
+            f"{self._base_url}/audio/transcriptions",
+            headers={"Authorization": f"Bearer {self._api_key}"},
+            data={"model": self._model, "language": language.partition("-")[0], "response_format": "json"},
+            files={"file": ("speech.wav", wav(pcm), "audio/wav")},
+        )
         try:
-            answer = await self._client.post(
-                f"{self._base_url}/audio/transcriptions",
-                headers={"Authorization": f"Bearer {self._api_key}"},
-                data={"model": self._model, "language": language.partition("-")[0], "response_format": "json"},
-                files={"file": ("speech.wav", wav(pcm), "audio/wav")},
-            )
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(self._timeout):  # httpx has one for each piece that comes, not for all of them
+                answer = await asking
+        except TimeoutError as error:
+            raise VoiceFailure(f"transcription endpoint: no answer within {self._timeout:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise VoiceFailure(f"transcription endpoint: {error or type(error).__name__}") from error
         if answer.status_code != 200:
             raise VoiceFailure(f"transcription endpoint: HTTP {answer.status_code}")

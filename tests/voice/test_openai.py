@@ -143,3 +143,23 @@ async def test_closing_ends_a_request_that_is_under_way(make_speaker: MakeSpeake
         await speaker.close()
         with pytest.raises(VoiceFailure, match="closed"):
             await saying
+
+
+async def test_no_proxy_of_the_shell_stands_before_a_voice_on_this_machine(
+    make_speaker: MakeSpeaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "socks://127.0.0.1:9")
+    async with SpeechServer(SECOND).running() as base_url:
+        speech = await (await make_speaker("openai", openai=engine(base_url))).say(SENTENCE)
+        assert speech.engine == "openai"
+
+
+async def test_a_proxy_that_cannot_be_used_is_named_once_and_tones_speak(
+    make_speaker: MakeSpeaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "socks://127.0.0.1:9")
+    speech = await (await make_speaker("openai", openai=engine("http://models.example/v1"))).say(SENTENCE)
+    assert speech.engine == "tone"
+    assert caplog.text.count("http_proxy=socks://127.0.0.1:9 cannot be used") == 1

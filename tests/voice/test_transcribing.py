@@ -95,3 +95,16 @@ async def test_an_endpoint_that_is_not_there() -> None:
     with pytest.raises(VoiceFailure):
         await transcriber.transcribe(bytes(4_800), "en")
     await transcriber.close()
+
+
+async def test_no_proxy_of_the_shell_stands_before_an_endpoint_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "socks://127.0.0.1:9")
+    async with endpoint(200, b'{"text": "heard"}') as (url, _):
+        transcriber = OpenAITranscriber(base_url=url, api_key="k", model="m", timeout=5)
+        assert await transcriber.transcribe(bytes(100), "en") == "heard"
+        await transcriber.close()
+    transcriber = OpenAITranscriber(base_url="http://models.example/v1", api_key="k", model="m", timeout=5)
+    with pytest.raises(VoiceFailure, match="http_proxy="):
+        await transcriber.transcribe(bytes(100), "en")
+    await transcriber.close()

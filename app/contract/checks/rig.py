@@ -24,6 +24,7 @@ from app.chat.conversation import why_not_open
 from app.contract.checks.recordings import UNANSWERED, Download, Recording
 from app.emulation.determinism import Clock, Ids
 from app.emulation.tapes import Tape, TapeFrame
+from app.http_clients import async_client
 
 CONNECT_TIMEOUT: Final = 10.0
 CLOSE_TIMEOUT: Final = 0.5
@@ -296,7 +297,7 @@ class Rig:
         self, url: str, method: str = "GET", content: str | None = None, headers: Mapping[str, str] | None = None
     ) -> Download:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self.timeout, trust_env=not self.local)
+            self._client = async_client(timeout=self.timeout)
         body = bytearray()
         asked = {**(headers or {}), **({} if content is None else {"content-type": "application/json"})}
         ask = self._client.stream(method, url, content=content, headers=asked)

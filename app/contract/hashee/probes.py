@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from app.addresses import is_loopback
 from app.contract.checks.recordings import Download
 from app.contract.checks.rig import Line, Misuse, NoConnection, Plan, Rig
 from app.contract.hashee.reading import (
@@ -65,7 +66,7 @@ async def probe(rig: Rig, plan: Plan) -> None:
         raise Misuse(f"{plan.url!r} is no address of a server: expected ws://host:port")
     if plan.api_key and not plan.api_key.startswith("hsk_"):
         raise Misuse("the key of an agent begins with hsk_; give one with --api-key, or none")
-    rig.local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    rig.local = is_loopback(parts.hostname or "")
     await _Probing(rig, plan).run()
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
+from app.addresses import is_loopback
 from app.contract.checks.rig import Misuse, Plan, Rig
 from app.contract.malangee.reading import MALFORMED, NOWHERE
 
@@ -23,7 +24,7 @@ async def probe(rig: Rig, plan: Plan) -> None:
     parts = urlsplit(plan.url)
     if parts.scheme not in ("ws", "wss") or not parts.netloc:
         raise Misuse(f"{plan.url!r} is no address of a server: expected ws://host:port")
-    rig.local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    rig.local = is_loopback(parts.hostname or "")
 
     def at(path: str) -> str:
         return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
