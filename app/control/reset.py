@@ -112,7 +112,7 @@ async def _everything(plane: Plane, engine: Engine) -> Done:
         emptied = await engine.contents.reset(engine.fixtures.current.spaces)
         engine.fixtures.take_faults(engine.fixtures.current)
         stage.world.forget()
-        stage.world.clock.restart()  # what the wires make anew is made at the beginning
+        stage.world.restart()  # what the wires make anew is made at the beginning
         for renew in engine.renewals:
             await renew(None)
     await engine.threads.forget()

@@ -33,6 +33,7 @@ from app.emulation.clock import (
     machine_monotonic,
     working,
 )
+from app.emulation.limit_clock import LimitClock
 
 __all__ = [
     "BASE62",
@@ -148,7 +149,17 @@ class World:
     clock: WorldClock = field(default_factory=WorldClock)
     ids: Ids = field(default_factory=Ids)
     seed: int | None = None
+    limits: LimitClock = field(init=False)
+    """What rate limits and locks are counted on."""
     _rooms: OrderedDict[tuple[str, str], _Room] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.limits = LimitClock(self.clock)
+
+    def restart(self) -> None:
+        """Time is at its beginning again, as `WorldClock.restart`."""
+        self.clock.restart()
+        self.limits.restart()
 
     @classmethod
     def seeded(cls, seed: int, start: float | None = None) -> World:

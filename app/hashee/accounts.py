@@ -109,8 +109,8 @@ def _refresh(tx: Tx, session: str) -> str:
 def locked(tx: Tx, email: str) -> None:
     """Raises `Refused` while an address is locked."""
     until = tx.value(select(logins.c.locked_until).where(logins.c.email == fold_email(email)))
-    if until is not None and until > tx.now:
-        raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(until - tx.now)))
+    if until is not None and until > tx.limits_now:
+        raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(until - tx.limits_now)))
 
 
 def password_of(tx: Tx, email: str) -> tuple[str, str] | None:
@@ -126,16 +126,20 @@ def failed(tx: Tx, email: str) -> None:
     """Counts a failed login; the fifth locks the address. Raises `Refused` always."""
     at = logins.c.email == fold_email(email)
     row = tx.one(select(logins.c.failures, logins.c.failed_at, logins.c.locked_until).where(at).with_for_update())
-    if row is not None and row.locked_until > tx.now:  # another failure has locked it meanwhile
-        raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(row.locked_until - tx.now)))
+    if row is not None and row.locked_until > tx.limits_now:  # another failure has locked it meanwhile
+        raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(row.locked_until - tx.limits_now)))
     failures = 1
-    if row is not None and row.locked_until <= tx.now < row.failed_at + LOCKED and row.failures < FAILURES:
+    if row is not None and row.locked_until <= tx.limits_now < row.failed_at + LOCKED and row.failures < FAILURES:
         failures = row.failures + 1
-    until = tx.now + LOCKED if failures >= FAILURES else 0.0
+    until = tx.limits_now + LOCKED if failures >= FAILURES else 0.0
     if row is None:
-        tx.run(insert(logins).values(email=fold_email(email), failures=failures, failed_at=tx.now, locked_until=until))
+        tx.run(
+            insert(logins).values(
+                email=fold_email(email), failures=failures, failed_at=tx.limits_now, locked_until=until
+            )
+        )
     else:
-        tx.run(update(logins).where(at).values(failures=failures, failed_at=tx.now, locked_until=until))
+        tx.run(update(logins).where(at).values(failures=failures, failed_at=tx.limits_now, locked_until=until))
     if until:
         raise Refused("ACCOUNT_LOCKED", retry_after=round(LOCKED))
     raise Refused("INVALID_CREDENTIALS")
@@ -352,4 +356,4 @@ def sweep(tx: Tx) -> None:
     """Forgets what is over."""
     tx.run(delete(refreshes).where(refreshes.c.expires_at < tx.now))
     tx.run(delete(codes).where(codes.c.expires_at < tx.now))
-    tx.run(delete(logins).where(logins.c.failed_at < tx.now - LOCKED))
+    tx.run(delete(logins).where(logins.c.failed_at < tx.limits_now - LOCKED))

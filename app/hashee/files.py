@@ -5,6 +5,7 @@ Imports SQLAlchemy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -19,6 +20,8 @@ from app.hashee.tables import files
 AT_ONCE = 5
 """Uploads of one that are under way: announced, and not yet confirmed."""
 
+MOST_LOOKED_AT = 100
+
 UNDER_WAY = 3_600.0
 """Seconds for which an upload counts as under way; it can be confirmed for a day."""
 
@@ -30,19 +33,28 @@ NEEDED = "NOT_CONVERSATION_MEMBER_UPLOAD"
 
 
 def announce(
-    tx: Tx, credential: Credential, agent_id: str | None, conversation_id: str, about: dict[str, Any]
+    tx: Tx,
+    credential: Credential,
+    agent_id: str | None,
+    conversation_id: str,
+    about: dict[str, Any],
+    *,
+    age: Callable[[str], float],
 ) -> dict[str, Any]:
-    """A file that will be uploaded, by an agent or (without `agent_id`) by a person."""
+    """A file that will be uploaded, by an agent or (without `agent_id`) by a person. `age`: of an upload, in seconds,
+    by a clock that goes on while the emulated time stands still.
+    """
     who = agent(tx, credential, agent_id) if agent_id is not None else actor(tx, credential)
     found = place(tx, who, conversation_id, code=NEEDED)
     check_heard(tx, who, found)
     own = files.c.owner == who.principal
-    waiting = tx.connection.scalars(
-        select(files.c.created_at)
+    rows = tx.run(
+        select(files.c.id, files.c.created_at)
         .where(own, files.c.state != "confirmed", files.c.created_at > tx.now - UNDER_WAY)
         .order_by(files.c.created_at.desc())
-        .limit(AT_ONCE)
-    ).all()
+        .limit(MOST_LOOKED_AT)
+    ).fetchall()
+    waiting = [row.created_at for row in rows if age(row.id) < UNDER_WAY][:AT_ONCE]
     if len(waiting) >= AT_ONCE:
         raise Refused("UPLOAD_LIMIT", retry_after=max(1, ceil(waiting[-1] + UNDER_WAY - tx.now)))
     sent = tx.value(

@@ -136,9 +136,8 @@ class Gateway:
                 return
             if socket.closing:
                 continue
-            now = socket.heard_at = self._clock.monotonic()
-            socket.unanswered = 0
-            if self._floods(socket, now):
+            socket.heard_at, socket.unanswered = self._clock.monotonic(), 0
+            if self._floods(socket, self._stage.world.limits.monotonic()):
                 continue
             text = message.get("text")
             said = Invalid("binary frames are not understood") if text is None else parse(text)
@@ -253,7 +252,7 @@ class Gateway:
             if isinstance(said, Typing):
                 await post.type(credential, socket.user_id, said.conversation_id, said.typing)
                 return
-            if said.step == "start" and post.limits.agent_messages.take(socket.user_id, self._clock.monotonic()):
+            if said.step == "start" and post.limits.agent_messages.take(socket.user_id, post.limit_clock.monotonic()):
                 raise Refused("RATE_LIMITED")
             answer = await post.streams.step(credential, socket.user_id, said)
         except Refused as refused:
@@ -262,7 +261,7 @@ class Gateway:
             socket.send(answer)
 
     def _floods(self, socket: Socket, now: float) -> bool:
-        """Whether the frame is one too many; a socket that goes on so is closed."""
+        """Whether the frame is one too many; a socket that goes on so is closed. `now` is the time of limits."""
         if now - socket.second >= 1.0:
             if socket.frames <= self._rate or now - socket.second >= 2.0:  # a second with few frames, or with none
                 socket.flood = None

@@ -87,7 +87,7 @@ class Socket:
         self.warned = self.announced = self.authenticating = False
         self.opened_at = self.heard_at = self.pinged_at = now
         self.pongs = self.unanswered = 0
-        self.second = now
+        self.second = 0.0
         self.flood: float | None = None
         self.frames = 0
         self.credential: Credential | None = None

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.emulation.determinism import Clock, Ids
+from app.emulation.limit_clock import LimitClock
 from app.hashee.frames import BY_TYPE, Frame
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
@@ -82,10 +83,13 @@ class Event:
 
 @dataclass(slots=True)
 class Tx:
-    """What a command has: an open transaction, the moment, ids, and where to tell what has happened."""
+    """What a command has: an open transaction, the moment, ids, and where to tell what has happened. `limits_now`: the
+    moment for what limits and locks count, which comes also where the emulated time stands still.
+    """
 
     connection: Connection
     now: float
+    limits_now: float
     ids: Ids
     told: list[Event] = field(default_factory=list)
 
@@ -116,6 +120,7 @@ Store = Callable[[Tx, Sequence[Event]], None]
 class _Ask(Generic[T]):
     command: Command[T]
     now: float
+    limits_now: float
     order: str
 
 
@@ -135,12 +140,14 @@ class Ledger:
         database: Database,
         *,
         clock: Clock,
+        limits: LimitClock,
         ids: Ids,
         store: Store,
         dispatch: Callable[[Sequence[Event]], None],
     ) -> None:
         self._database = database
         self._clock = clock
+        self._limits = limits
         self._ids = ids
         self._store = store
         self._dispatch = dispatch
@@ -158,7 +165,7 @@ class Ledger:
         Raises what the command raised, or `Refused` where the store fails.
         """
         try:
-            done = await self._group.add(_Ask(command, self._clock.time(), order))
+            done = await self._group.add(_Ask(command, self._clock.time(), self._limits.time(), order))
         except StoreFailure as failure:
             log.error("%s", failure)
             raise Refused("UNAVAILABLE") from failure
@@ -169,7 +176,8 @@ class Ledger:
     async def see(self, query: Command[T]) -> T:
         """What a command that writes nothing returns."""
         try:
-            return await self._database.read(partial(self._read, query, self._clock.time()))
+            now, limits_now = self._clock.time(), self._limits.time()
+            return await self._database.read(partial(self._read, query, now, limits_now))
         except StoreFailure as failure:
             log.error("%s", failure)
             raise Refused("UNAVAILABLE") from failure
@@ -205,8 +213,8 @@ class Ledger:
 
     # -- in the store's thread -----------------------------------------------------------------------------------------
 
-    def _read(self, query: Command[T], now: float, connection: Connection) -> T:
-        return query(Tx(connection, now, self._ids))
+    def _read(self, query: Command[T], now: float, limits_now: float, connection: Connection) -> T:
+        return query(Tx(connection, now, limits_now, self._ids))
 
     def _write(self, connection: Connection, asks: Sequence[_Ask[Any]]) -> list[_Done]:
         shared = not self._database.exclusive
@@ -224,7 +232,7 @@ class Ledger:
     def _one(self, connection: Connection, ask: _Ask[Any], shared: bool) -> _Done:
         """One command, in a savepoint: one that breaks leaves nothing and does not break the others."""
         for last in (False, True):
-            tx = Tx(connection, ask.now, self._ids)
+            tx = Tx(connection, ask.now, ask.limits_now, self._ids)
             nested = connection.begin_nested()
             failure: Exception | None = None
             value: Any = None

@@ -38,6 +38,24 @@ class Window:
         self._times.clear()
 
 
+class Ages:
+    """How long ago things began that the store knows by their ids. What began before this was made began with it."""
+
+    def __init__(self, now: float) -> None:
+        self._began = now
+        self._moments: OrderedDict[str, float] = OrderedDict()
+
+    def begin(self, uid: str, now: float) -> None:
+        """It begins now."""
+        self._moments[uid] = now
+        if len(self._moments) > MOST_KEYS:
+            self._moments.popitem(last=False)
+
+    def of(self, uid: str, now: float) -> float:
+        """Its age in seconds."""
+        return now - self._moments.get(uid, self._began)
+
+
 class Limits:
     """All windows of the wire (source: the spec, section 5)."""
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from math import inf
 
 from app.emulation.determinism import RESOLUTION, RealClock, Signal, WorldClock
+from app.emulation.limit_clock import LimitClock
 from app.hashee import accounts, deliveries, files
 from app.hashee.access import AccessTokens, Credential
 from app.hashee.agents import WEBSOCKET, came, gone, mode_of, typing
@@ -19,7 +20,7 @@ from app.hashee.frames import Frame, Replaced
 from app.hashee.hub import Hub
 from app.hashee.identifiers import AGENT, kind_of, uid_of
 from app.hashee.ledger import Event, Ledger, Tx
-from app.hashee.limits import Limits
+from app.hashee.limits import Ages, Limits
 from app.hashee.messages import delivered
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
@@ -81,6 +82,7 @@ class Post:
         tokens: AccessTokens,
         shelf: Shelf,
         limits: Limits,
+        limit_clock: LimitClock,
         clock: WorldClock,
         profile: Callable[[], Profile],
     ) -> None:
@@ -89,6 +91,8 @@ class Post:
         self.tokens = tokens
         self.shelf = shelf
         self.limits = limits
+        self.limit_clock = limit_clock
+        self.uploads = Ages(limit_clock.monotonic())
         self.clock = clock
         self.profile = profile
         self.passwords = Passwords()

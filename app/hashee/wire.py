@@ -121,6 +121,7 @@ class HasheeWire:
         ledger = Ledger(
             engine.database,
             clock=world.clock,
+            limits=world.limits,
             ids=world.ids.branch(self.name),
             store=lambda tx, told: store(self.profile(), tx, told),
             dispatch=self.gateway.hub.dispatch,
@@ -134,6 +135,7 @@ class HasheeWire:
             tokens=AccessTokens(key),
             shelf=shelf,
             limits=Limits(self._settings.agent_rate),
+            limit_clock=world.limits,
             clock=world.clock,
             profile=self.profile,
         )

@@ -242,7 +242,7 @@ async def _check_rate(post: Post, who: Credential, agent_id: str, ask: SendAsAge
 
     if await post.ledger.see(said):
         return
-    wait = post.limits.agent_messages.take(agent_id, post.clock.monotonic())
+    wait = post.limits.agent_messages.take(agent_id, post.limit_clock.monotonic())
     if wait:
         told = ErrorFrame("RATE_LIMITED", "Too many requests", "error.rate_limited")
         await post.ledger.tell(Event(told, (principal(AGENT, agent_id),)))

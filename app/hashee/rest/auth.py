@@ -107,7 +107,7 @@ def auth_routes(doors: Doors, settings: HasheeSettings) -> APIRouter:
     async def register(ask: Register, request: Request, post: Post = doors.Post) -> Response:
         check_turnstile(ask.turnstile_token)
         _check_password(ask.account_password)
-        now = post.clock.monotonic()
+        now = post.limit_clock.monotonic()
         host = request.client.host if request.client else ""
         wait = post.limits.register_address.take(host, now) or post.limits.register_email.take(
             fold_email(ask.email), now

@@ -54,7 +54,13 @@ def file_routes(doors: Doors) -> APIRouter:
         if ask.size > LARGEST:
             raise Refused("PAYLOAD_TOO_LARGE", f"At most {LARGEST} bytes")
         about = ask.model_dump(include={"filename", "content_type", "size"})
-        made = await post.ledger.do(lambda tx: files.announce(tx, who, agent_id, ask.conversation_id, about))
+        now = post.limit_clock.monotonic()
+        made = await post.ledger.do(
+            lambda tx: files.announce(
+                tx, who, agent_id, ask.conversation_id, about, age=lambda upload_id: post.uploads.of(upload_id, now)
+            )
+        )
+        post.uploads.begin(made["upload_id"], now)
         base = base_url(request.scope)
         owner = "/files" if agent_id is None else f"/agents/{agent_id}/files"
         return data({**made, "upload_url": f"{base}{owner}/{made['upload_id']}/upload"})

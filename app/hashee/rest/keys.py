@@ -73,7 +73,7 @@ def key_routes(doors: Doors) -> APIRouter:
         """At most 60 a minute."""
         found = await post.ledger.see(lambda tx: keys.devices_of(tx, who, user_id))
         asker = who.user_id if isinstance(who, HumanCredential) else who.digest
-        if wait := post.limits.key_lookups.take(asker, post.clock.monotonic()):
+        if wait := post.limits.key_lookups.take(asker, post.limit_clock.monotonic()):
             raise Refused("RATE_LIMITED", retry_after=wait)
         return page(found, None)
 
@@ -91,7 +91,7 @@ def key_routes(doors: Doors) -> APIRouter:
     ) -> Response:
         """At most six an hour. Profile 2026-05: members get `system.group_key_rotated`."""
         await post.ledger.see(lambda tx: keys.of_group(tx, who, group_id))
-        if wait := post.limits.key_rotations.take(group_id, post.clock.monotonic()):
+        if wait := post.limits.key_rotations.take(group_id, post.limit_clock.monotonic()):
             raise Refused("RATE_LIMITED", retry_after=wait)
         return data(await post.ledger.do(lambda tx: keys.rotate_group(tx, who, group_id, ask.keys), order=group_id))
 
