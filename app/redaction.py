@@ -47,7 +47,6 @@ _SHAPES: tuple[tuple[str, Kind, int, re.Pattern[str]], ...] = (
     ("sk-", "key", 5, re.compile(r"\bsk-(?=[A-Za-z_-]*\d|[A-Za-z0-9_-]{12})[A-Za-z0-9_-]{8,}")),
     ("hsk_", "token", 6, re.compile(r"\bhsk_[A-Za-z0-9_-]{8,}")),
     ("org_", "org", 6, re.compile(r"\borg_[A-Za-z0-9]{16,}")),
-    ("eyJ", "token", 5, re.compile(r"\beyJ[A-Za-z0-9_-]{3,}\.[A-Za-z0-9_-]{3,}\.[A-Za-z0-9_-]*")),
     ("lsv2_", "key", 7, re.compile(r"\blsv2_[A-Za-z0-9_]{16,}")),
     ("gh", "token", 6, re.compile(r"\bgh[pousr]_[A-Za-z0-9]{20,}")),
     ("AKIA", "key", 6, re.compile(r"\bAKIA[A-Z0-9]{16}\b")),
@@ -55,6 +54,11 @@ _SHAPES: tuple[tuple[str, Kind, int, re.Pattern[str]], ...] = (
 )
 """What a secret of a shape begins with, its kind, how much of it may be shown, its shape."""
 
+# Looked at once for every run of its characters: from each `eyJ` in a run to its end would be quadratic.
+_JWT = re.compile(
+    r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{3,}\.)"
+    r"([A-Za-z0-9_-]*?)(\beyJ[A-Za-z0-9_-]{3,}\.[A-Za-z0-9_-]{3,}\.[A-Za-z0-9_-]*)"
+)
 _CHLDO_KEY = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{22}(?![0-9A-Za-z])")
 _BEARER = re.compile(r"(?i)(\bbearer\s+)((?=[^\s\"\\]*\d)[A-Za-z0-9._~+/-]{12,}=*)")
 _AUTHORIZATION = re.compile(
@@ -76,7 +80,7 @@ _ANNOUNCING = frozenset(
     ("bearer", "token", "access_token", "access-token", "accesstoken", "authorization", "auth", "jwt", "api_key", "key")
 )
 """Subprotocols after which a token comes."""
-_DRAWN = re.compile(r"(?=[A-Za-z0-9_]*\d)(?=[A-Za-z0-9_]*[A-Za-z])[A-Za-z0-9_]{16,}")
+_DRAWN = re.compile(r"(?<![A-Za-z0-9_])(?=[A-Za-z0-9_]*\d)(?=[A-Za-z0-9_]*[A-Za-z])[A-Za-z0-9_]{16,}")
 """Letters and digits in a row as no subprotocol is called."""
 
 
@@ -99,7 +103,7 @@ class SecretFinder:
                 ("'", r"(?<!\\)'", "'", r"(?:[^'\\]|\\.)"),
                 # JSON within JSON: its quotes are escaped, and its own escapes once more.
                 ('\\"', r'(?<!\\)\\"', r'\\"', r'(?:[^"\\]|\\[^"\\]|\\\\[^"\\]|\\\\\\"|\\\\\\\\)'),
-                ('\\\\\\"', r'\\{3,}"', r'\\{3,}"', r'(?:[^"\\]|\\+[^"\\])'),
+                ('\\\\\\"', r'(?<!\\)\\{3,}"', r'\\{3,}"', r'(?:[^"\\]|\\+[^"\\])'),
             )
         )
         self._parameter = re.compile(r"(^|[?&;,\s\"'(]|\\u0026)([\w.-]{1,80})=([^&;#\s\"'\\<>,]+)")
@@ -128,6 +132,8 @@ class SecretFinder:
             text = _BEARER.sub(lambda hit: hit[1] + hide("token", hit[2], 2), text)
         if _KEY_LONG in text.encode("utf-8", "replace").translate(_HEX_OR_NOT):
             text = _CHLDO_KEY.sub(lambda hit: hide("key", hit[0], 4), text)
+        if "eyJ" in text:
+            text = _JWT.sub(lambda hit: hit[1] + hide("token", hit[2], 5), text)
         for beginning, kind, shown, shape in _SHAPES:
             if beginning in text:
                 text = shape.sub(lambda hit, kind=kind, shown=shown: hide(kind, hit[0], shown), text)  # type: ignore[misc]

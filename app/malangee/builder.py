@@ -31,7 +31,7 @@ _SAID = {
         r"\b(?:i|we)(?:'d like| want| need| would like| have|'m going| am going)\s+to\s+([^.,;!?]{2,80})", re.IGNORECASE
     ),
 }
-_GOING = re.compile(r"\s+(?:at|in|with)\s+(?:the|a|an|my)\s.*$", re.IGNORECASE)
+_GOING = re.compile(r"(?<!\s)\s+(?:at|in|with)\s+(?:the|a|an|my)\s.*$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
