@@ -1,6 +1,6 @@
 """What a request asks of the shape of an answer: JSON, a tool that must be called, calls one by one.
 
-The keys are those of OpenAI's chat completions, which LangChain's chat models take as keyword arguments too.
+The keys are those of OpenAI's chat completions, which LangChain's chat models take as keyword arguments too. PURE.
 """
 
 from __future__ import annotations

@@ -139,12 +139,12 @@ class ScriptedChatModel(BaseChatModel):
         if reply.error is not None:
             raise ScriptedFailure(reply.error)
         if ask.forced:
+            calls = tuple(call for call in reply.calls(shape.choice) if shape.allows(call.name))
             tool = shape.forced_tool
-            if not found.called and tool is not None:
-                return _Plan(
-                    reply, made=_Made(tool.parameters, tool, tool.name, self._draws(tool.parameters, shape, ask))
-                )
-            return _Plan(reply, reply.calls(shape.choice))
+            if tool is None or (found.called and (calls or not reply.tool_calls)):
+                return _Plan(reply, calls)
+            draws = self._draws(tool.parameters, shape, ask)
+            return _Plan(reply, made=_Made(tool.parameters, tool, tool.name, draws))
         calls = () if shape.choice == "none" else tuple(call for call in reply.tool_calls if shape.allows(call.name))
         calls = calls[: 0 if results else None] if shape.parallel else calls[results : results + 1]
         if calls or found.formatted:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.chldo.completion_shapes import DONE, Failure, Part, Stamp, event
+from app.chldo.completion_shapes import Failure, Part, Usage, event
 
 if TYPE_CHECKING:
     from app.chldo.completion_runs import CompletionRun
-    from app.chldo.completions import CompletionAsk
 
 log = logging.getLogger("app.chldo.proxy")
 
@@ -81,12 +80,16 @@ class Delivery(ABC):
         try:
             async with asyncio.timeout(FAIL_TIMEOUT):
                 if self._events:
-                    await self._event(event(failure.event()))
+                    await self._event(self._broken(failure))
                     await self._end()
                 else:
                     await self.put(failure.status, failure.body, failure.headers)
         except TimeoutError:
             log.warning("a client does not read why its completion failed")
+
+    def _broken(self, failure: Failure) -> bytes:
+        """What ends a stream that fails."""
+        return event(failure.event())
 
     async def _start(self, headers: Mapping[str, str] | None = None) -> None:
         """Begins a stream."""
@@ -103,26 +106,43 @@ class Delivery(ABC):
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+class Rendering(Protocol):
+    """The form of an answer. `begin`, each `part`, and `end` or `broken` give the events of a stream."""
+
+    def begin(self) -> bytes: ...
+
+    def part(self, part: Part) -> bytes: ...
+
+    def end(self, finish: str, usage: Usage) -> bytes: ...
+
+    def broken(self, failure: Failure) -> bytes: ...
+
+    def whole(self, parts: Sequence[Part], finish: str, usage: Usage) -> Any: ...
+
+
 class Answer(Delivery):
     """A completion by the script."""
 
     def __init__(
-        self, run: CompletionRun, ask: CompletionAsk, stamp: Stamp, scope: Scope, receive: Receive, send: Send
+        self, run: CompletionRun, rendering: Rendering, streamed: bool, scope: Scope, receive: Receive, send: Send
     ) -> None:
         super().__init__(scope, receive, send)
         self._run = run
-        self._ask = ask
-        self._stamp = stamp
+        self._rendering = rendering
+        self._streamed = streamed
 
     async def give(self, *, limit: float) -> None:
         async with asyncio.timeout(limit):
-            if self._ask.stream:
+            if self._streamed:
                 await self._stream()
             else:
                 await self.put(200, await self._whole())
 
     def failure(self, error: Exception) -> Failure:
         return self._run.fail(error)
+
+    def _broken(self, failure: Failure) -> bytes:
+        return self._rendering.broken(failure)
 
     async def _whole(self) -> Any:
         parts: list[Part] = []
@@ -132,25 +152,23 @@ class Answer(Delivery):
                 if len(parts) % BREATH == 0:
                     await asyncio.sleep(0)
         usage = await asyncio.to_thread(self._run.usage)
-        return self._stamp.whole(parts, self._run.finish, usage)
+        return self._rendering.whole(parts, self._run.finish, usage)
 
     async def _stream(self) -> None:
         async with aclosing(self._run.parts()) as said:
             async for part in said:
                 await self._begin()
-                await self._event(event(self._stamp.part(part)))
+                await self._event(self._rendering.part(part))
         await self._begin()
-        await self._event(event(self._stamp.last(self._run.finish)))
-        if self._stamp.usage:
-            await self._event(event(self._stamp.counts(await asyncio.to_thread(self._run.usage))))
-        await self._event(DONE)
+        usage = await asyncio.to_thread(self._run.usage)
+        await self._event(self._rendering.end(self._run.finish, usage))
         await self._end()
 
     async def _begin(self) -> None:
         """Status and first chunk, once the model has begun to speak: until then it may still fail with a status."""
         if not self._events:
             await self._start()
-            await self._event(event(self._stamp.first()))
+            await self._event(self._rendering.begin())
 
 
 async def _left(receive: Receive) -> None:

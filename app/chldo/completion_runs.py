@@ -18,10 +18,21 @@ from langchain_core.messages import (
 )
 
 from app.agent.models import ChatModels
-from app.agent.scripted import ScriptedFailure
-from app.chldo.completion_shapes import TIMED_OUT, Failure, Part, StopCutter, Usage, count_prompt, count_tokens
+from app.agent.scripted import CannotAnswer, ScriptedFailure
+from app.chldo.completion_formats import SHAPE_FIELDS, format_problem, schema_problem
+from app.chldo.completion_shapes import (
+    TIMED_OUT,
+    Failure,
+    Part,
+    StopCutter,
+    Usage,
+    count_prompt,
+    count_tokens,
+)
 from app.chldo.completion_turn import reply_ask, results_given
 from app.chldo.completions import BadRequest, CompletionAsk, Json, error_body
+from app.chldo.logprobs import logprob_of
+from app.emulation.determinism import Ids
 from app.emulation.replies import ReplyAsk
 from app.spaces.models import Space
 
@@ -34,8 +45,9 @@ CONTEXT = 128_000
 class CompletionRun:
     """One completion under way. `finish` and `usage` hold once `parts` is at its end."""
 
-    def __init__(self, models: ChatModels, space: Space, ask: CompletionAsk) -> None:
+    def __init__(self, models: ChatModels, space: Space, ask: CompletionAsk, ids: Ids) -> None:
         self._models = models
+        self._ids = ids
         self._ask = ask
         self._said = reply_ask(space, ask)
         self._model = models.scripted(self._said)
@@ -44,7 +56,10 @@ class CompletionRun:
         self.finish = "stop"
 
     def refusal(self) -> BadRequest | None:
-        """Why the model will not even be asked. Counts the tokens of the request: large ones belong into a thread."""
+        """Why the model will not even be asked. Checks schemas, counts tokens: large requests belong into a thread."""
+        problem = format_problem(self._ask.passed)
+        if problem is not None:
+            return problem
         tokens = self._prompt_tokens()
         if tokens <= CONTEXT:
             return None
@@ -57,7 +72,7 @@ class CompletionRun:
 
     def usage(self) -> Usage:
         """Token counts. May count the request's, as `refusal`."""
-        return Usage(self._prompt_tokens(), self._told)
+        return Usage(self._prompt_tokens(), self._told * self._ask.choices)
 
     def _prompt_tokens(self) -> int:
         if self._prompt is None:
@@ -69,7 +84,8 @@ class CompletionRun:
         messages = script_messages(self._said, self._ask)
         cutter = StopCutter(self._ask.stop)
         limit = self._ask.limit
-        stream = cast(AsyncGenerator[AIMessageChunk, None], self._model.astream(messages))
+        shape = {key: self._ask.passed[key] for key in SHAPE_FIELDS if key in self._ask.passed}
+        stream = cast(AsyncGenerator[AIMessageChunk, None], self._model.astream(messages, **shape))
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 part = self._part(chunk)
@@ -84,22 +100,38 @@ class CompletionRun:
                     break
                 text = cutter.feed(part.text)
                 if text:
-                    yield Part(text)
+                    yield self._spoken(text)
                 if cutter.stopped:
                     break
         rest = cutter.close()
         if rest:
-            yield Part(rest)
+            yield self._spoken(rest)
+
+    def _spoken(self, text: str) -> Part:
+        top = self._ask.top_logprobs
+        return Part(text, logprobs=None if top is None else (logprob_of(text, top),))
 
     def _part(self, chunk: AIMessageChunk) -> Part:
         """A piece of what the model says, counted."""
         text = chunk.content if isinstance(chunk.content, str) else str(chunk.text)
-        calls = tuple(_call_pieces(chunk))
+        calls = tuple(self._call_pieces(chunk))
         if calls:
             self.finish = "tool_calls"
         self._told += bool(text)
         self._told += sum(count_tokens(call["function"]["name"] + call["function"]["arguments"]) for call in calls)
         return Part(text, calls)
+
+    def _call_pieces(self, chunk: AIMessageChunk) -> list[Json]:
+        """The tool calls in a chunk, as OpenAI streams them. Their ids are new: a script counts from 1 each time."""
+        return [
+            {
+                "index": number if piece["index"] is None else piece["index"],
+                "id": f"call_{self._ids.base62(24)}",
+                "type": "function",
+                "function": {"name": piece["name"] or "", "arguments": piece["args"] or ""},
+            }
+            for number, piece in enumerate(chunk.tool_call_chunks)
+        ]
 
     def fail(self, error: Exception) -> Failure:
         """A failure as the client is told it: the script's, or what it comes nearest."""
@@ -107,26 +139,15 @@ class CompletionRun:
             return Failure(error.status, error.body)
         if isinstance(error, TimeoutError):
             return TIMED_OUT
+        if isinstance(error, CannotAnswer):
+            problem = schema_problem(error, error.tool, error.name)
+            return Failure(problem.status, problem.body())
         told = self._models.tell(error)
         log.warning("completion failed: %s", told, exc_info=not self._models.is_upstream_error(error))
         return Failure(502, error_body(told, "server_error"))
 
 
 def script_messages(said: ReplyAsk, ask: CompletionAsk) -> list[BaseMessage]:
-    """What the script reads of a conversation: the last user text, and whether its tools have been called."""
+    """What the script reads of a conversation: the last user text, and how many tools have been called since."""
     spoken = [] if said.msg is None else [HumanMessage(said.msg)]
-    called = not ask.may_call or results_given(ask.messages)
-    return [*spoken, ToolMessage("", tool_call_id="any")] if called else [*spoken]
-
-
-def _call_pieces(chunk: AIMessageChunk) -> list[Json]:
-    """The tool calls in a chunk, as OpenAI streams them."""
-    return [
-        {
-            "index": number if piece["index"] is None else piece["index"],
-            "id": piece["id"],
-            "type": "function",
-            "function": {"name": piece["name"] or "", "arguments": piece["args"] or ""},
-        }
-        for number, piece in enumerate(chunk.tool_call_chunks)
-    ]
+    return [*spoken, *(ToolMessage("", tool_call_id="any") for _ in range(results_given(ask.messages)))]

@@ -6,7 +6,7 @@ Source of the shapes: OpenAI's reference of chat completions and the proxy page 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ import orjson
 from app.agent.tokens import cut_tokens
 from app.chldo.completions import MODELS, Json, error_body
 
-FINGERPRINT = "fp_emulator"
 LISTED_SINCE = 1731423600
 """`created` of every model: 2024-11-13 in Seoul, the day of the last page."""
 
@@ -48,11 +47,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of an answer: text, or pieces of tool calls `{index, id, type, function: {name, arguments}}`."""
+    """A piece of an answer: text, or pieces of tool calls `{index, id, type, function: {name, arguments}}`. `logprobs`:
+    what is told of the tokens of the text, None where nothing is.
+    """
 
     text: str = ""
     calls: tuple[Json, ...] = ()
-    logprobs: Json | None = None
+    logprobs: tuple[Json, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,67 +78,10 @@ class Failure:
 TIMED_OUT = Failure(504, error_body("Request timed out.", "server_error", code="timeout"))
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What all chunks of one completion have in common. `usage`: whether a chunk with the counts will follow."""
-
-    id: str
-    created: int
-    model: str
-    usage: bool = False
-
-    def _head(self, kind: str) -> Json:
-        return {
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": FINGERPRINT,
-        }
-
-    def _chunk(self, choices: list[Json]) -> Json:
-        chunk = {**self._head("chat.completion.chunk"), "choices": choices}
-        return {**chunk, "usage": None} if self.usage else chunk
-
-    def first(self) -> Json:
-        """The chunk that names the role."""
-        return self._delta({"role": "assistant", "content": ""})
-
-    def part(self, part: Part) -> Json:
-        """A chunk with text or with tool calls."""
-        delta: Json = {"content": part.text} if part.text else {}
-        if part.calls:
-            delta["tool_calls"] = list(part.calls)
-        return self._delta(delta, logprobs=part.logprobs)
-
-    def last(self, finish: str) -> Json:
-        """The chunk without content that says why the answer ends."""
-        return self._delta({}, finish)
-
-    def counts(self, usage: Usage) -> Json:
-        """The chunk without choices."""
-        return {**self._chunk([]), "usage": usage.body()}
-
-    def _delta(self, delta: Json, finish: str | None = None, logprobs: Json | None = None) -> Json:
-        return self._chunk([{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}])
-
-    def whole(self, parts: Sequence[Part], finish: str, usage: Usage) -> Json:
-        """The completion in one piece."""
-        text = "".join(part.text for part in parts)
-        calls = _joined(call for part in parts for call in part.calls)
-        message: Json = {"role": "assistant", "content": None if calls and not text else text, "refusal": None}
-        if calls:
-            message["tool_calls"] = calls
-        told = [part.logprobs["content"] for part in parts if part.logprobs and part.logprobs.get("content")]
-        logprobs = {"content": [item for items in told for item in items], "refusal": None} if told else None
-        choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
-        return {**self._head("chat.completion"), "choices": [choice], "usage": usage.body()}
-
-
-def _joined(pieces: Any) -> list[Json]:
+def joined_calls(parts: Iterable[Part]) -> list[Json]:
     """Whole tool calls out of their pieces, in the order of their index."""
     calls: dict[int, Json] = {}
-    for piece in pieces:
+    for piece in (piece for part in parts for piece in part.calls):
         function = piece["function"]
         call = calls.setdefault(
             piece["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}

@@ -21,7 +21,7 @@ MODELS = (
 )
 """What `GET /v1/models` lists: the models of the chldo pages, and the script."""
 
-MOST_MESSAGES, MOST_TOOLS, MOST_STOPS = 2048, 128, 4
+MOST_MESSAGES, MOST_TOOLS, MOST_STOPS, MOST_CHOICES = 2048, 128, 4, 128
 LONGEST_STOP = 256
 DEEPEST = 64
 """Levels of nesting that a field may have: what passes it on walks it recursively."""
@@ -64,7 +64,8 @@ class BadRequest:
 class CompletionAsk:
     """A chat completion that is asked for.
 
-    `limit`: tokens the answer may have. `passed`: the fields of the body that only the model understands.
+    `limit`: tokens the answer may have; `choices`: how many answers are given. `top_logprobs`: how many tokens are told
+    for each place, None where none are. `passed`: the fields of the body that only the model understands.
     """
 
     model: str
@@ -73,7 +74,8 @@ class CompletionAsk:
     include_usage: bool
     limit: int | None
     stop: tuple[str, ...]
-    may_call: bool
+    choices: int
+    top_logprobs: int | None
     user: str
     passed: Json
 
@@ -132,7 +134,8 @@ def parse_completion(body: bytes) -> CompletionAsk | BadRequest:
         include_usage=given.get("stream_options", {}).get("include_usage") is True,
         limit=min(limits, default=None),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
-        may_call=given.get("tool_choice") != "none",
+        choices=given.get("n", 1),
+        top_logprobs=given.get("top_logprobs", 0) if given.get("logprobs") else None,
         user=given.get("user", ""),
         passed={key: value for key, value in given.items() if key not in _OWN},
     )
@@ -149,8 +152,8 @@ def _problems(given: Json) -> Iterator[BadRequest]:
             "stream_options",
             "invalid_value",
         )
-    if given.get("n", 1) != 1:
-        yield BadRequest("Invalid 'n': this server gives one choice.", "n", "invalid_value")
+    if given.get("n", 1) > MOST_CHOICES:
+        yield BadRequest(f"Invalid 'n': expected a value <= {MOST_CHOICES}.", "n", "integer_above_max_value")
     yield from _stop_problems(given.get("stop", ()))
     yield from _tool_problems(given)
     for key, value in given.items():

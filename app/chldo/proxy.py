@@ -22,8 +22,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.chldo.chat_rendering import ChatRendering
 from app.chldo.completion_answer import Answer, Delivery, Worked
-from app.chldo.completion_shapes import Stamp, model_body, model_names
+from app.chldo.completion_shapes import model_body, model_names
 from app.chldo.completions import SCRIPTED, BadRequest, error_body, parse_completion, parse_passed
 from app.chldo.renders import NO_CREDIT
 from app.emulation.determinism import Clock, Ids
@@ -174,12 +175,13 @@ class _Proxy:
             return ask
         from app.chldo.completion_runs import CompletionRun
 
-        run = CompletionRun(models, space, ask)
+        run = CompletionRun(models, space, ask, self._ids)
         refusal = await in_thread(run.refusal)
         if refusal is not None:
             return refusal
         uid, created = f"chatcmpl-{self._ids.base62(29)}", int(self._clock.time())
-        return partial(Answer, run, ask, Stamp(uid, created, ask.model, ask.stream and ask.include_usage))
+        counted = ask.stream and ask.include_usage
+        return partial(Answer, run, ChatRendering(uid, created, ask.model, counted, ask.choices), ask.stream)
 
     async def _serve(self, store: SpaceStore, space: Space, answer: Delivery) -> None:
         """Pays, runs, answers; gives back what was paid where the model fails."""

@@ -263,12 +263,18 @@ def test_what_cannot_be_satisfied_says_why(schema: Any, why: str) -> None:
 def test_optional_properties_are_given_and_null_only_where_nothing_else_will_do() -> None:
     schema = {
         "type": "object",
-        "properties": {"a": {"type": ["null", "integer"]}, "b": {"anyOf": [{}, {"const": None}]}},
+        "properties": {"a": {"type": ["null", "integer"]}, "b": {"anyOf": [text(), {"const": None}]}},
     }
     for seed in range(20):
         made = sample(schema, random.Random(seed).random)
         assert list(made) == ["a", "b"]
         assert None not in made.values()
+
+
+def test_null_is_better_than_anything_at_all() -> None:
+    anything = {"description": "what a client makes of a reference that it cannot follow"}
+    for seed in range(20):
+        assert sample({"anyOf": [anything, {"type": "null"}]}, random.Random(seed).random) is None
 
 
 def test_examples_of_a_schema_are_taken_where_they_satisfy_it() -> None:

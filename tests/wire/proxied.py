@@ -60,19 +60,30 @@ class Proxied:
     async def balance(self) -> int:
         return (await self.store.charge(self.space, 0)).balance
 
-    async def post(self, body: Any, key: str | None = DEMO_KEY, **headers: str) -> httpx.Response:
+    async def post(
+        self, body: Any, key: str | None = DEMO_KEY, path: str = "/v1/chat/completions", **headers: str
+    ) -> httpx.Response:
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         sent = headers if key is None else {"authorization": f"Bearer {key}", **headers}
         async with httpx.AsyncClient(timeout=PATIENCE) as client:
-            return await client.post(f"{self.http}/v1/chat/completions", content=content, headers=sent)
+            return await client.post(self.http + path, content=content, headers=sent)
 
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, space: Json | None = None, upstream: Upstream | None = None, **options: Any
+    folder: Path,
+    *,
+    replies: list[Json] | None = None,
+    space: Json | None = None,
+    upstream: Upstream | None = None,
+    **options: Any,
 ) -> AsyncIterator[Proxied]:
     other = {"uid": "off", "name": "Off", "org_id": "org_off", "api_keys": [{"key": UNUSABLE, "usable": False}]}
-    fixtures = load_fixtures(write_fixtures(folder / "fixtures", replies=REPLIES, space=space, spaces=[other]))
+    fixtures = load_fixtures(
+        write_fixtures(
+            folder / "fixtures", replies=REPLIES if replies is None else replies, space=space, spaces=[other]
+        )
+    )
     database = Database(None, folder=folder)
     await database.open()
     clock = RealClock()

@@ -56,7 +56,7 @@ def test_a_stop_sequence_is_found_however_the_tokens_fall(text: str, stops: list
         ({"temperature": 3}, "temperature", "decimal_above_max_value"),
         ({"max_tokens": 0}, "max_tokens", "integer_below_min_value"),
         ({"max_tokens": True}, "max_tokens", "invalid_type"),
-        ({"n": 2}, "n", "invalid_value"),
+        ({"n": 129}, "n", "integer_above_max_value"),
         ({"stop": list("abcde")}, "stop", "array_above_max_length"),
         ({"tools": [{"type": "function"}]}, "tools[0].function.name", "missing_required_parameter"),
         ({"tool_choice": "maybe"}, "tool_choice", "invalid_value"),

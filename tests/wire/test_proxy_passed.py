@@ -169,7 +169,7 @@ async def test_what_is_no_request_at_all_is_refused_here(
 async def test_the_script_answers_still_where_it_is_asked_for(tmp_path: Path, upstream: BrokenUpstream) -> None:
     async with serving(tmp_path, **at(upstream)) as proxied:
         answer = await proxied.post({"model": "scripted", "messages": user("안녕")})
-        refused = await proxied.post({"model": "scripted", "messages": user("안녕"), "n": 2})
+        refused = await proxied.post({"model": "scripted", "messages": user("안녕"), "n": 0})
     assert json.loads(answer.content)["choices"][0]["message"]["content"] == "안녕하세요! 반갑습니다."
     assert refused.status_code == 400
     assert not upstream.bodies

@@ -165,6 +165,18 @@ def test_the_proxy_answers_a_paced_reply_at_once(proxied: LiveServer, stream: bo
     assert said(answer) == (str(REPLIES[0]["reply"]), "stop")
 
 
+def test_json_that_is_made_is_the_same_for_the_same_question_whoever_else_asks(proxied: LiveServer) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "array", "items": {}}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "Made", "schema": schema}}
+
+    def asked(text: str) -> str:
+        body = {"model": "m", "messages": [{"role": "user", "content": text}], "response_format": wanted}
+        return said(httpx.post(f"{proxied.http}/v1/chat/completions", json=body, headers=KEY, timeout=30))[0]
+
+    first, other, again = asked("하나"), asked("둘"), asked("하나")
+    assert first == again != other
+
+
 def test_a_pause_of_the_proxy_waits_while_the_clock_is_frozen(proxied: LiveServer) -> None:
     """A frozen clock holds it up, as it does a turn; time that moves for one completion moves for no other."""
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "천천히"}]}

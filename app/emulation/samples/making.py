@@ -49,6 +49,7 @@ _DRAFTS = frozenset(
     for scheme in ("http", "https")
     for draft in ("draft-04", "draft-06", "draft-07", "draft/2019-09", "draft/2020-12")
 )
+_REMARKS = frozenset((CHOICES, "title", "description", "default", "$defs", "definitions", "$comment"))
 _TYPES = {
     "object": ("properties", "required", "additionalProperties", "minProperties", "patternProperties", "propertyNames"),
     "array": ("items", "prefixItems", "minItems", "contains", "uniqueItems", "maxItems"),
@@ -169,13 +170,15 @@ class _Maker:
                     yield both(both(rest, self._flat(first)), self._flat(second))
 
     def _ordered(self, group: Sequence[Schema], lean: bool) -> list[Schema]:
-        """Schemas that can be satisfied at all, the ones to try first in front: not null, and nothing endless."""
+        """Schemas that can be satisfied at all, the ones to try first in front: those that say something, then null,
+        then those that take anything.
+        """
         heights = [(self._height(schema), schema) for schema in group]
         possible = [(height, schema) for height, schema in heights if height is not None]
         if lean:
             return [schema for _, schema in sorted(possible, key=lambda one: one[0])]
         order = [schema for _, schema in self._draws.shuffled(possible)]
-        return sorted(order, key=lambda schema: _is_null(self._flat(schema)))
+        return sorted(order, key=lambda schema: _vagueness(self._flat(schema)))
 
     def _of(self, merged: Merged, depth: int, lean: bool) -> Json:
         if "enum" in merged:
@@ -407,8 +410,11 @@ def same(one: Json, other: Json) -> bool:
     return bool(one == other)
 
 
-def _is_null(merged: Merged) -> bool:
-    return merged.get("type") in ("null", ["null"]) or merged.get("enum") == [None]
+def _vagueness(merged: Merged) -> int:
+    """0 for a schema that says something, 1 for null, 2 for one that takes anything."""
+    if merged.get("type") in ("null", ["null"]) or merged.get("enum") == [None]:
+        return 1
+    return 0 if merged.get(CHOICES) or merged.keys() - _REMARKS else 2
 
 
 def _other(merged: Merged, *keys: str) -> Schema:
@@ -434,5 +440,5 @@ def _bounds(merged: Merged) -> tuple[Fraction | None, Fraction | None]:
 
 
 def _told(merged: Merged) -> str:
-    shown = {key: value for key, value in merged.items() if key not in (CHOICES, "description", "title", "$defs")}
+    shown = {key: value for key, value in merged.items() if key not in _REMARKS}
     return f"{shown!r:.200}"

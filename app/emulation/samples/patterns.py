@@ -7,11 +7,14 @@ in another way are rewritten. Repeats are few and texts are short. Look-around i
 from __future__ import annotations
 
 import re
-from re import _constants as ops
-from re import _parser as parser
+from importlib import import_module
 from typing import Any
 
 from app.emulation.samples.draws import Draws
+
+# The parser of Python's own expressions. Type checkers know of it only now and then.
+ops: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 MAX_LENGTH = 20_000
 """Characters of a text that is made."""
