@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from app.addresses import is_loopback
+from app.standard_streams import write_document
 
 if TYPE_CHECKING:
     import socket
@@ -146,7 +147,7 @@ def add_tape_commands(cli: typer.Typer, fixtures: typer.Typer, fail: Fail) -> No
             print("chldo-emulator: there is no turn on these tapes that can become a reply", file=sys.stderr)
             raise SystemExit(1)
         if out is None:
-            print(draft.text, end="")
+            write_document(sys.stdout, draft.text)
         else:
             _write(out, draft.text.encode(), fail)
             print(f"{draft.entries} replies in {out}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TextIO
+
+from app.standard_streams import leave_unwritten, take_byte_order_mark
 
 PROMPT = "> "
 QUIT = "/quit"
@@ -29,9 +30,6 @@ class Screen:
     def __init__(
         self, out: TextIO, err: TextIO, *, secret: str = "", frames: bool = False, quiet: bool = False
     ) -> None:
-        for stream in (out, err):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")
         self._out, self._err = out, err
         self._secret = secret if len(secret) >= _SECRET_LENGTH else ""
         self.frames = frames
@@ -99,13 +97,8 @@ class Screen:
 
     def close(self) -> None:
         """Spares the interpreter a last flush into a pipe that nobody reads."""
-        if self.gone is None:
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (self._out, self._err):
-            with suppress(OSError):
-                os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        if self.gone is not None:
+            leave_unwritten(self._out, self._err)
 
     def ask(self, stdin: TextIO) -> str:
         """One line from `stdin` with its end, "" at the end of input; on a terminal after a prompt."""
@@ -150,8 +143,8 @@ def _one_line(text: str) -> str:
 
 def typed_lines(stdin: TextIO, screen: Screen) -> Iterator[str]:
     """What is typed (or piped), line by line, until the end of input or /quit. Empty lines are left out."""
-    if isinstance(stdin, io.TextIOWrapper):
-        stdin.reconfigure(errors="replace")
+    if not stdin.isatty():
+        take_byte_order_mark(stdin)
     while line := screen.ask(stdin):
         text = line.strip()
         if text == QUIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import typer
+
+from app.standard_streams import typed
 
 if TYPE_CHECKING:
     import httpx
@@ -50,7 +53,10 @@ class Client:
         if isinstance(body, Content):
             options |= {"content": body.data, "headers": {"content-type": body.kind}}
         elif body is not None:
-            options["json"] = body
+            text = typed(json.dumps(body, ensure_ascii=False))
+            options |= {"content": text.encode(), "headers": {"content-type": "application/json"}}
+        if "params" in options:
+            options["params"] = _typed(options["params"])
         with self._opened(wait) as client:
             answer = client.request(method, path, **options)
             if not answer.is_success:
@@ -59,7 +65,7 @@ class Client:
 
     def lines(self, path: str, **params: Any) -> Iterator[str]:
         """The lines of an answer without an end."""
-        with self._opened(float("inf")) as client, client.stream("GET", path, params=params) as answer:
+        with self._opened(float("inf")) as client, client.stream("GET", path, params=_typed(params)) as answer:
             if not answer.is_success:
                 answer.read()
                 fail(_reason(answer), REFUSED)
@@ -114,7 +120,7 @@ def client_of(context: typer.Context) -> Client:
 
 def part(text: str) -> str:
     """A name as a part of a path."""
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def fail(text: str, code: int) -> NoReturn:
@@ -123,6 +129,10 @@ def fail(text: str, code: int) -> NoReturn:
 
     typer.echo(f"chldo-emulator: {redact(text)}", err=True)
     raise typer.Exit(code)
+
+
+def _typed(params: dict[str, Any]) -> dict[str, Any]:
+    return {key: typed(value) if isinstance(value, str) else value for key, value in params.items()}
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable
@@ -36,6 +37,7 @@ def content(file: str) -> Content:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror or error}", MISUSE)
+    data = data.removeprefix(codecs.BOM_UTF8)
     is_json = file.endswith(".json") or (file == "-" and data.lstrip()[:1] in (b"{", b"["))
     return Content(data, "application/json" if is_json else "application/yaml")
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from app.emulation.placeholders import Placeholders
-from app.json_text import dumps
+from app.json_text import dumps, loads
 
 VERSION = 1
 SUFFIX = ".jsonl"
@@ -180,20 +181,29 @@ def parse_tape(data: bytes, name: str, file: str, *, folder: Path | None = None)
 
 
 def _lines(data: bytes, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = data.split(b"\n")
+    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
     torn = len(lines) if lines[-1] else 0  # its line break was never written: the recorder was killed while writing it
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
+            value = loads(line)
+        except ValueError:
             if number == torn and number > 1:
                 return
-            raise TapeError(f"{file}:{number}: no valid JSON: {error.msg} (column {error.colno})") from None
+            raise TapeError(f"{file}:{number}: no valid JSON: {_flaw(line)}") from None
         if not isinstance(value, dict):
             raise TapeError(f"{file}:{number}: expected a JSON object, found {_kind(value)}")
         yield number, value
+
+
+def _flaw(line: bytes) -> str:
+    """What is wrong with a line that is no JSON."""
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return f"{error.msg} (column {error.colno})"
+    return "nested too deeply"
 
 
 class _Reading:

@@ -14,6 +14,7 @@ from app.contract.checks.rig import Misuse, Plan
 from app.contract.checks.run import Choice, check_recordings, check_server, chosen
 from app.contract.checks.wires import wires
 from app.emulation.determinism import Clock, Ids
+from app.standard_streams import ESCAPES, write_document
 
 INTERRUPTED: Final = 130
 OUTPUT = "-"
@@ -80,9 +81,9 @@ def _write(order: Order, report: Report, output: TextIO) -> None:
     ]
     for name, text in forms:
         if name == OUTPUT:
-            output.write(text())
+            write_document(output, text())
         elif name:
-            Path(name).write_text(text(), encoding="utf-8")
+            Path(name).write_text(text(), encoding="utf-8", errors=ESCAPES)
     if OUTPUT not in (order.as_json, order.as_junit):
         print(table(report), file=output)
     output.flush()
