@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import errno
 import gc
-import os
-import shlex
-import shutil
-import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from app.cli_tapes import add_tape_commands
 from app.ctl import ctl_group
+from app.standard_streams import run, typed, unread_output
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterable
-    from types import FrameType
 
-    from app.control.access import Access
-    from app.settings import Settings
 
-DEMO_KEY = "d4a3653a4ba72d6e04a293"
-FROM_HERE = "from this machine; through a proxy only with a token: set CHLDO_CONTROL_TOKEN"
+class Program(TyperGroup):
+    """All commands, each of which ends in the same way where its output cannot be written."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:  # prints the help
+        with unread_output():
+            return super().make_context(*args, **options)
+
+    def invoke(self, context: Any) -> Any:
+        with unread_output():
+            return super().invoke(context)
+
 
 cli = typer.Typer(
     name="chldo-emulator",
+    cls=Program,
     help="A self-hosted emulator of the chldo v3 WebSocket API: free, offline, deterministic.",
     no_args_is_help=True,
     add_completion=False,
@@ -97,7 +100,9 @@ def serve(
 
     Prints the addresses, the demo key and one line to paste. Ctrl-C ends it.
     """
+    gc.disable()  # until all is loaded, for what is loaded stays: see `keep_loaded`
     from app.settings import SettingsError, load_settings
+    from app.start import CannotStart, run_server
 
     try:
         settings = load_settings(
@@ -117,7 +122,10 @@ def serve(
         )
     except SettingsError as error:
         fail(str(error))
-    run_server(settings, until_eof=until_eof)
+    try:
+        run_server(settings, until_eof=until_eof)
+    except CannotStart as error:
+        fail(str(error))
 
 
 @cli.command()
@@ -143,101 +151,6 @@ def health(
     except (urllib.error.URLError, OSError, ValueError) as error:
         print(f"not ready: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def run_server(settings: Settings, *, until_eof: bool = False) -> None:
-    """Serves until a signal, or the end of standard input; exit code 2 with one line if it cannot."""
-    gc.disable()  # until all is loaded, for what is loaded stays: see keep_loaded
-    from app.logs import configure_logs
-    from app.main import create_app
-    from app.serving import end_with_input, keep_loaded, listen, server_of
-    from app.settings import SettingsError
-
-    configure_logs(settings.log_format, settings.log_level)
-    if until_eof:
-        end_with_input()
-    problems: list[str] = []
-
-    def fatal(text: str) -> None:
-        problems.append(text)
-        server.should_exit = True
-
-    try:
-        app = create_app(settings, fatal=fatal, ready=keep_loaded)
-    except SettingsError as error:
-        fail(str(error))
-    check_folder(settings.data)
-    try:
-        listener = listen(settings.host, settings.port)
-    except OSError as error:
-        fail(_why_not_listen(settings, error))
-    server = server_of(app, settings)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    # uvicorn takes the signals over once it runs, and raises them again when it has ended in order: that is a success.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    banner(listener, settings, app.state.access)
-    try:
-        server.run(sockets=[listener])
-    finally:
-        listener.close()
-    if problems:
-        fail(problems[0])
-
-
-def check_folder(folder: Path) -> None:
-    """Ends with one line if the data folder cannot be used."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        fail(f"cannot use the data folder {folder}: {error.strerror}; choose another with --data")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        fail(f"cannot use the data folder {folder}: permission denied; choose another with --data")
-
-
-def banner(listener: socket.socket, settings: Settings, access: Access) -> None:
-    """Tells where the server is, what to paste, and who may use the control plane."""
-    host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    at = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
-    from app.chldo.revisions import REVISIONS
-
-    path = REVISIONS[settings.revision].path
-    program = "chldo-emulator" if shutil.which("chldo-emulator") else shlex.quote(sys.argv[0])
-    pasted = (
-        f"  demo key    {DEMO_KEY}",
-        f'  paste this  {program} chat ws://{at}{path} --api-key {DEMO_KEY} -m "안녕하세요"',
-    )
-    endpoints = settings.control.enabled and settings.tape is None
-    lines = (
-        f"chldo emulator, revision {settings.revision}",
-        f"  WebSocket   ws://{at}{path}?room_uid=ROOM&user_uid=USER",
-        f"  new room    http://{at}/v3/room/uid/",
-        f"  health      http://{at}/_emulator/health",
-        *((f"  endpoints   http://{at}/_emulator/docs, of all wires",) if endpoints else ()),
-        *((f"  control     http://{at}/_emulator/ with the token {access.made}",) if access.made else ()),
-        *((f"  control     http://{at}/_emulator/ {FROM_HERE}",) if endpoints and access.token is None else ()),
-        *(pasted if settings.fixtures is None and settings.tape is None else ()),
-        *(
-            ()
-            if settings.tape is None
-            else (f"  tapes       {settings.tape} answer, at speed {settings.tape_speed:g}",)
-        ),
-        "",
-    )
-    print("\n".join(lines), flush=True)
-
-
-def _why_not_listen(settings: Settings, error: OSError) -> str:
-    at = f"{settings.host}:{settings.port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {at}: the port is in use; choose another with --port (0 takes a free one)"
-    if error.errno == errno.EACCES:
-        return f"cannot listen on {at}: permission denied; choose a port above 1023 with --port"
-    return f"cannot listen on {at}: {error.strerror or error}"
 
 
 @cli.command()
@@ -287,11 +200,11 @@ def chat(
     from app.emulation.determinism import Ids
 
     options = Options(
-        url,
-        api_key,
-        org_id,
-        room,
-        user,
+        typed(url),
+        api_key and typed(api_key),
+        org_id and typed(org_id),
+        room and typed(room),
+        user and typed(user),
         voice,
         voice_dir,
         timeout,
@@ -299,13 +212,13 @@ def chat(
         greeting=greeting,
         choices=choices,
         scene=scene,
-        language=language,
+        language=language and typed(language),
         file=file,
     )
     interactive = message is None and sys.stdin.isatty()
     screen = Screen(sys.stdout, sys.stderr, secret=api_key or "", frames=json_lines, quiet=quiet)
     if message is not None:
-        lines: Iterable[str] = [message]
+        lines: Iterable[str] = [typed(message)]
     else:
         lines = typed_lines(sys.stdin, screen) if interactive or greeting is None else []
     try:
@@ -470,7 +383,7 @@ add_tape_commands(cli, fixtures_group, fail)
 
 def main() -> None:
     """The console script."""
-    cli()
+    sys.exit(run(cli))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any
+from logging.handlers import MemoryHandler
+from typing import Any, Final
 
 from app.redaction import redact, redacted
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127) if code != 9}
+
+HELD: Final = 1_000
+"""Records that are kept at most before they are written after all."""
+
+QUIET: Final = (
+    *("uvicorn", "uvicorn.error", "uvicorn.access"),
+    *("httpx", "httpcore", "openai", "alembic", "asyncio", "watchfiles"),
+)
+"""Loggers of others: only their warnings are shown, unless the level is debug."""
 
 
 class TextFormatter(logging.Formatter):
@@ -44,26 +54,37 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(redacted(line), ensure_ascii=False)
 
 
-def configure_logs(style: str, level: str) -> None:
-    """Sends all logs to standard error in the chosen style."""
+class HeldLogs(MemoryHandler):
+    """Keeps log records until it is known whether anybody should see them."""
+
+    def __init__(self, output: logging.Handler) -> None:
+        super().__init__(HELD, flushLevel=logging.CRITICAL + 1, target=output)
+        self._output = output
+
+    def show(self) -> None:
+        """Writes what was kept; what is logged from now on is written at once."""
+        root = logging.getLogger()
+        if self in root.handlers:
+            self.flush()
+            root.handlers[:] = [self._output]
+
+    def discard(self) -> None:
+        """Forgets what was kept."""
+        self.buffer.clear()
+
+
+def configure_logs(style: str, level: str, *, hold: bool = False) -> HeldLogs:
+    """Sends all logs to standard error in the chosen style; with `hold` not before they are released."""
     output = logging.StreamHandler(sys.stderr)
     output.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    held = HeldLogs(output)
     root = logging.getLogger()
-    root.handlers[:] = [output]
+    root.handlers[:] = [held if hold else output]
     root.setLevel(level.upper())
     quiet = logging.DEBUG if level == "debug" else logging.WARNING
-    for name in (
-        "uvicorn",
-        "uvicorn.error",
-        "uvicorn.access",
-        "httpx",
-        "httpcore",
-        "openai",
-        "alembic",
-        "asyncio",
-        "watchfiles",
-    ):
+    for name in QUIET:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
         logger.setLevel(quiet)
+    return held

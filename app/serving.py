@@ -6,11 +6,8 @@ uvicorn gives the WebSocket implementation (websockets-sansio), uvloop and httpt
 from __future__ import annotations
 
 import gc
-import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -78,20 +75,6 @@ def keep_loaded() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def end_with_input() -> None:
-    """From now on the end of standard input is as good as SIGTERM: whoever holds its other end is gone, however it
-    went.
-    """
-
-    def read() -> None:
-        # Not through sys.stdin: a thread that waits in it keeps the interpreter from ending.
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=read, name="input", daemon=True).start()
 
 
 def listen(host: str, port: int) -> socket.socket:

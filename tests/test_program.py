@@ -95,8 +95,10 @@ def refused(tmp_path: Path, *args: str, **env: str) -> str:
     )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("chldo-emulator: ")]
+    assert done.stdout == "", "a banner before a start that fails"
+    lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("chldo-emulator: ")
     return lines[0]
 
 
