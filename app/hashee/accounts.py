@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, update
 
 from app.hashee.access import Credential, next_issue, same
+from app.hashee.conversations import leave_groups
 from app.hashee.folding import fold_email, fold_name
 from app.hashee.frames import AccessLapsed, SessionInvalidated
 from app.hashee.identifiers import HUMAN, digest, principal
@@ -288,9 +289,10 @@ def update_me(tx: Tx, credential: Credential, changes: dict[str, str]) -> dict[s
 
 
 def delete_me(tx: Tx, credential: Credential) -> None:
-    """The caller's account is over, and their relations with agents; what they said stays."""
+    """The caller's account is over; they leave their agents and groups, and what they said stays."""
     who = human(tx, credential)
     terminate_all(tx, who.id)
+    leave_groups(tx, who)
     tx.run(update(users).where(users.c.id == who.id).values(deleted_at=tx.now, email=f"deleted:{who.id}", password=""))
     end_all(tx, who.id, "account_deleted")
 

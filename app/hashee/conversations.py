@@ -14,7 +14,7 @@ from app.hashee.identifiers import AGENT, HUMAN, kind_of, principal, uid_of
 from app.hashee.ledger import Tx
 from app.hashee.messages import unread
 from app.hashee.refusals import Refused
-from app.hashee.rights import ACTIVE, Actor, actor, display_name, human, place
+from app.hashee.rights import ACTIVE, Actor, Place, actor, display_name, human, place
 from app.hashee.tables import agents, conversations, members, relations, users
 
 MOST_MEMBERS = 500
@@ -246,11 +246,31 @@ def drop(tx: Tx, credential: Credential, conversation_id: str) -> None:
             .values(hidden=True)
         )
         return
-    _leave(tx, conversation_id, who.principal)
-    if found.role == "owner" and (heirs := sorted(name for name in found.others if kind_of(name) == HUMAN)):
-        tx.run(
-            update(members)
-            .where(members.c.conversation_id == conversation_id, members.c.principal == heirs[0])
-            .values(role="owner")
-        )
-    tx.tell(GroupUpdated(conversation_id, {"removed_members": [who.id]}), *found.others)
+    _depart(tx, found)
+
+
+def leave_groups(tx: Tx, who: Actor) -> None:
+    """Somebody leaves all groups."""
+    own = members.c.principal == who.principal, members.c.left_at.is_(None), conversations.c.kind == "group"
+    groups = select(conversations.c.id).join(members, members.c.conversation_id == conversations.c.id).where(*own)
+    for group_id in tx.connection.scalars(groups.order_by(conversations.c.id)).all():
+        _depart(tx, place(tx, who, group_id, lock=True))
+
+
+def _depart(tx: Tx, found: Place) -> None:
+    """Somebody leaves a group. An owner leaves it to the person who has been in it for longest; without people it ends:
+    its agents leave it too.
+    """
+    _leave(tx, found.id, found.me)
+    changes: dict[str, Any] = {"removed_members": [uid_of(found.me)]}
+    people = [name for name in found.others if kind_of(name) == HUMAN]
+    if not people:
+        for name in found.others:
+            _leave(tx, found.id, name)
+            changes["removed_members"].append(uid_of(name))
+    elif found.role == "owner":
+        heir = min(people, key=lambda name: (found.since[name], name))
+        at = members.c.conversation_id == found.id, members.c.principal == heir
+        tx.run(update(members).where(*at).values(role="owner"))
+        changes["owner_id"] = uid_of(heir)
+    tx.tell(GroupUpdated(found.id, changes), *found.others)

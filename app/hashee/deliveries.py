@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 
 from app.hashee.access import Credential
 from app.hashee.agents import POLLING, WEBHOOK, mode_of
-from app.hashee.frames import BY_TYPE, Frame, MessageNew
+from app.hashee.frames import BY_TYPE, Frame, MessageNew, MessageRecalled
 from app.hashee.identifiers import AGENT, kind_of, principal, uid_of, uuid7
 from app.hashee.ledger import Event, Tx
-from app.hashee.messages import delivered
+from app.hashee.messages import Mark
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
 from app.hashee.rights import ACTIVE, agent
-from app.hashee.tables import agents, cursors, deliveries, upsert
+from app.hashee.tables import agents, cursors, deliveries, members, upsert
 
 CLAIM = 60.0
 """Seconds that a process has for one try; then another may take it."""
@@ -45,6 +45,10 @@ GONE = "gone"
 PENDING = "pending"
 DONE = "done"
 FAILED = "failed"
+WITHDRAWN = "withdrawn"
+"""The state of a message that was recalled while it was being tried: that try ends it, whatever it comes to."""
+
+RECALLED = "the message was recalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Due:
     frame: Frame
     created_at: float
     attempts: int
+    seen: bool
     url: str
     secret: str
 
@@ -64,11 +69,53 @@ class Due:
 def store(profile: Profile, tx: Tx, told: Sequence[Event]) -> None:
     """Writes what of the events leaves by webhook and poll."""
     for event in told:
-        if event.frame.type not in profile.delivered:
+        frame = event.frame
+        if frame.type not in profile.delivered:
             continue
-        ids = sorted(uid_of(name) for name in event.to if kind_of(name) == AGENT)
+        ids = {uid_of(name) for name in event.to if kind_of(name) == AGENT}
+        if isinstance(frame, MessageRecalled):
+            ids -= _withdraw(tx, frame)
         if ids:
-            _store(tx, event.frame, ids)
+            _store(tx, frame, sorted(ids))
+
+
+def _withdraw(tx: Tx, recalled: MessageRecalled) -> set[str]:
+    """Takes a message back from all deliveries: what it said is gone, and nobody gets it who has not. Gives the agents
+    that cannot have it, and hear nothing of it at all.
+    """
+    there = select(members.c.principal).where(members.c.conversation_id == recalled.conversation_id)
+    ids = [uid_of(name) for name in tx.connection.scalars(there) if kind_of(name) == AGENT]
+    tx.run(select(agents.c.id).where(agents.c.id.in_(ids)).order_by(agents.c.id).with_for_update())
+    rows = tx.run(
+        select(deliveries)
+        .where(
+            deliveries.c.agent_id.in_(ids),
+            deliveries.c.lane == recalled.conversation_id,
+            deliveries.c.type == MessageNew.type,
+            deliveries.c.body.contains(recalled.message_id, autoescape=True),
+        )
+        .with_for_update()
+    ).fetchall()
+    unseen = set()
+    for row in rows:
+        kept = orjson.loads(row.body)
+        if kept["frame"]["message_id"] != recalled.message_id:
+            continue  # it quotes the message
+        kept["frame"]["encrypted_payload"] = ""
+        values: dict[str, Any] = {"body": orjson.dumps(kept).decode()}
+        if row.state == PENDING and _claimed(row, tx.now):
+            values |= {"state": WITHDRAWN}
+        elif row.state == PENDING:
+            values |= {"state": FAILED, "error": RECALLED, "finished_at": tx.now}
+        tx.run(update(deliveries).where(*_at(row.agent_id, row.cursor)).values(**values))
+        if not row.seen:
+            unseen.add(row.agent_id)
+    return unseen
+
+
+def _claimed(row: Any, now: float) -> bool:
+    """Whether a process is trying it."""
+    return bool(row.claimed_until > now)
 
 
 def _store(tx: Tx, frame: Frame, ids: Sequence[str]) -> None:
@@ -144,38 +191,59 @@ def frame_of(body: str) -> Frame:
     return BY_TYPE[kept["type"]](**kept["frame"])
 
 
-def arrived(tx: Tx, credential: Credential, agent_id: str, cursor: int) -> None:
-    """Events up to a cursor have arrived by poll, and are gone; senders of messages hear of it."""
+def arrived(tx: Tx, credential: Credential, agent_id: str, cursor: int) -> list[Mark]:
+    """Events up to a cursor have arrived by poll, and are gone; gives the messages among them, as receipts."""
     _polling(tx, credential, agent_id)
     if cursor > (tx.value(select(cursors.c.last).where(cursors.c.agent_id == agent_id)) or 0):
-        return  # another store gave it: nothing that is here was seen
+        return []  # another store gave it: nothing that is here was seen
     rows = tx.run(
         delete(deliveries)
         .where(deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING, deliveries.c.cursor <= cursor)
         .returning(deliveries.c.body)
     ).fetchall()
-    _told(tx, agent_id, [frame_of(row.body) for row in rows])
+    return [mark for row in rows for mark in receipt(agent_id, frame_of(row.body))]
 
 
-def _told(tx: Tx, agent_id: str, frames: Sequence[Frame]) -> None:
-    """Messages among the frames are delivered."""
-    newest: dict[str, int] = {}
-    for frame in frames:
-        if isinstance(frame, MessageNew):
-            newest[frame.conversation_id] = max(frame.conversation_seq, newest.get(frame.conversation_id, 0))
-    delivered(tx, [(conversation, principal(AGENT, agent_id), seq) for conversation, seq in newest.items()])
+def receipt(agent_id: str, frame: Frame) -> list[Mark]:
+    """That a message has reached an agent; nothing for other events."""
+    if not isinstance(frame, MessageNew):
+        return []
+    return [(frame.conversation_id, principal(AGENT, agent_id), frame.conversation_seq)]
 
 
-def waiting(tx: Tx, credential: Credential, agent_id: str, limit: int) -> list[tuple[int, Frame]]:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that waits for an agent that polls. `seen`: it was given before."""
+
+    cursor: int
+    frame: Frame
+    seen: bool
+
+
+def waiting(tx: Tx, credential: Credential, agent_id: str, limit: int) -> list[Waiting]:
     """Events that wait for an agent that polls, oldest first."""
     _polling(tx, credential, agent_id)
     rows = tx.run(
-        select(deliveries.c.cursor, deliveries.c.body)
+        select(deliveries.c.cursor, deliveries.c.body, deliveries.c.seen)
         .where(deliveries.c.agent_id == agent_id, deliveries.c.state == PENDING)
         .order_by(deliveries.c.cursor)
         .limit(limit)
     )
-    return [(row.cursor, frame_of(row.body)) for row in rows]
+    return [Waiting(row.cursor, frame_of(row.body), row.seen) for row in rows]
+
+
+def give(tx: Tx, credential: Credential, agent_id: str, limit: int) -> list[Waiting]:
+    """As `waiting`, for an agent that gets them now: from then on it hears of recalls."""
+    tx.run(select(agents.c.id).where(agents.c.id == agent_id).with_for_update())  # a recall waits for that, or this
+    found = waiting(tx, credential, agent_id, limit)
+    fresh = [event.cursor for event in found if not event.seen]
+    if fresh:
+        tx.run(
+            update(deliveries)
+            .where(deliveries.c.agent_id == agent_id, deliveries.c.cursor.in_(fresh))
+            .values(seen=True)
+        )
+    return found
 
 
 def _polling(tx: Tx, credential: Credential, agent_id: str) -> None:
@@ -202,7 +270,7 @@ def claim(tx: Tx, most: int, each: int, room: Mapping[str, int], trying: Sequenc
             agents.c.governance == ACTIVE,
             agents.c.id.not_in(full),
             deliveries.c.delivery_id.not_in(trying),
-            _first_of_lane(),
+            _first_of_lane(tx.now),
         )
         .order_by(deliveries.c.due_at, deliveries.c.cursor)
         .limit(most)
@@ -215,7 +283,7 @@ def claim(tx: Tx, most: int, each: int, room: Mapping[str, int], trying: Sequenc
             taken[row.agent_id] += 1
             rows.append(row)
     for row in rows:
-        tx.run(update(deliveries).where(*_at(row.agent_id, row.cursor)).values(claimed_until=tx.now + CLAIM))
+        tx.run(update(deliveries).where(*_at(row.agent_id, row.cursor)).values(claimed_until=tx.now + CLAIM, seen=True))
     return [
         Due(
             row.agent_id,
@@ -224,6 +292,7 @@ def claim(tx: Tx, most: int, each: int, room: Mapping[str, int], trying: Sequenc
             frame_of(row.body),
             row.created_at,
             row.attempts,
+            row.seen,
             row.webhook_url,
             row.webhook_secret,
         )
@@ -236,81 +305,88 @@ def next_due(tx: Tx, busy: Sequence[str] = (), trying: Sequence[str] = ()) -> fl
     nothing waits.
     """
     later = func.max if tx.connection.dialect.name == "sqlite" else func.greatest
+    waits = and_(deliveries.c.state == PENDING, _first_of_lane(tx.now))
+    ends = and_(deliveries.c.state == WITHDRAWN, _is_claimed(deliveries, tx.now))
     found: float | None = tx.value(
         select(func.min(later(deliveries.c.due_at, deliveries.c.claimed_until)))
         .join(agents, agents.c.id == deliveries.c.agent_id)
         .where(
-            deliveries.c.state == PENDING,
+            or_(waits, ends),
             agents.c.connection_mode == WEBHOOK,
             agents.c.governance == ACTIVE,
             agents.c.id.not_in(busy),
             deliveries.c.delivery_id.not_in(trying),
-            _first_of_lane(),
         )
     )
     return found
 
 
-def _first_of_lane() -> Any:
+def _first_of_lane(now: float) -> Any:
     """The condition for what nothing earlier of its lane holds up."""
     earlier = deliveries.alias()
     return ~exists().where(
         earlier.c.agent_id == deliveries.c.agent_id,
         earlier.c.lane == deliveries.c.lane,
-        earlier.c.state == PENDING,
+        or_(earlier.c.state == PENDING, and_(earlier.c.state == WITHDRAWN, _is_claimed(earlier, now))),
         earlier.c.cursor < deliveries.c.cursor,
     )
+
+
+def _is_claimed(table: Any, now: float) -> Any:
+    """The condition for what a process is trying."""
+    return table.c.claimed_until > now
 
 
 def _at(agent_id: str, cursor: int) -> tuple[Any, Any]:
     return deliveries.c.agent_id == agent_id, deliveries.c.cursor == cursor
 
 
-def settle(tx: Tx, due: Due, *, status: int | None, error: str, again: float | None, gone: bool = False) -> None:
-    """What became of a try. `again`: seconds until the next, None for no more; `gone`: nor of any other. An agent that
-    has another address or mode by now is not judged by it; a delivery that is settled already stays as it is.
+def settle(
+    tx: Tx, due: Due, *, status: int | None, error: str, again: float | None, gone: bool = False, reached: bool = True
+) -> list[Mark]:
+    """What became of a try. `again`: seconds until the next, None for no more; `gone`: nor of any other; `reached`: the
+    webhook may have got it. An agent that has another address or mode by now is not judged by it; a delivery that is
+    settled already stays as it is. Gives the message as a receipt, if it is delivered by that.
     """
     # The agent first, as in everything that writes both: so nobody waits for one who waits.
     row = select(agents.c.webhook_url, agents.c.connection_mode).where(agents.c.id == due.agent_id).with_for_update()
     now = tx.one(row)
     judged = now is not None and (now.webhook_url, now.connection_mode) == (due.url, WEBHOOK)
     done = status is not None and 200 <= status < 300
-    over = judged and (gone or again is None)
+    this = *_at(due.agent_id, due.cursor), deliveries.c.delivery_id == due.delivery_id
+    was = tx.value(select(deliveries.c.state).where(*this).with_for_update())
+    if was not in (PENDING, WITHDRAWN):
+        return []
+    over = (judged and (gone or again is None)) or was == WITHDRAWN
     state = DONE if done else FAILED if over else PENDING
-    changed = tx.run(
+    tx.run(
         update(deliveries)
-        .where(
-            *_at(due.agent_id, due.cursor),
-            deliveries.c.delivery_id == due.delivery_id,
-            deliveries.c.state == PENDING,
-        )
+        .where(*this)
         .values(
             state=state,
             attempts=due.attempts + 1,
+            seen=due.seen or reached,
             due_at=tx.now + ((again or 0.0) if judged else 0.0),
             claimed_until=0.0,
             status=status,
-            error=error,
+            error=RECALLED if was == WITHDRAWN and not done else error,
             finished_at=None if state == PENDING else tx.now,
         )
-    ).rowcount
-    if not changed:
-        return
-    if done:
-        _told(tx, due.agent_id, [due.frame])
+    )
     if judged and gone:
         tx.run(
             update(deliveries)
             .where(deliveries.c.agent_id == due.agent_id, deliveries.c.state == PENDING)
             .values(state=FAILED, error="the webhook is gone (410)", finished_at=tx.now)
         )
-    if judged and state != PENDING:
+    if judged and state != PENDING and (done or was == PENDING):
         health = "ok" if done else GONE if gone else "unreachable"
         tx.run(
             update(agents)
             .where(agents.c.id == due.agent_id, agents.c.webhook_state.not_in((health, GONE)))
             .values(webhook_state=health)
         )
+    return receipt(due.agent_id, due.frame) if done else []
 
 
 def log_of(tx: Tx, agent_id: str | None, limit: int) -> list[dict[str, Any]]:
@@ -327,5 +403,7 @@ def log_of(tx: Tx, agent_id: str | None, limit: int) -> list[dict[str, Any]]:
 
 def sweep(tx: Tx) -> None:
     """Forgets what ended long ago, and what nobody has fetched for a week."""
+    unsettled = deliveries.c.state == WITHDRAWN, ~_is_claimed(deliveries, tx.now)  # its process is gone
+    tx.run(update(deliveries).where(*unsettled).values(state=FAILED, error=RECALLED, finished_at=tx.now))
     tx.run(delete(deliveries).where(deliveries.c.state != PENDING, deliveries.c.finished_at < tx.now - KEPT))
     tx.run(delete(deliveries).where(deliveries.c.state == PENDING, deliveries.c.created_at < tx.now - ABANDONED))

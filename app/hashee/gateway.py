@@ -102,7 +102,7 @@ class Gateway:
                 await line.limit(self._limit)
                 websocket = WebSocket(scope, line.receive, line.asgi_send)
                 post = await self._post()
-                arrived = post.receipts.add if post else lambda *_: None
+                arrived = post.receipts.arrived if post else lambda *_: None
                 socket = Socket(websocket, line, PROFILES[name], agent_id, self._clock.monotonic(), arrived)
                 await self._serve(socket, post)
         finally:

@@ -42,6 +42,9 @@ MOST_BYTES = 4 * 1024 * 1024
 PATIENCE = 5.0
 """Seconds for a close frame to be taken."""
 
+BREATH = 0.5
+"""Seconds for which what can wait lets sockets catch up."""
+
 AUTH, GOVERNANCE, SILENT, REPLACED, INVALIDATED = 4401, 4403, 4408, 4409, 4410
 """Close codes of the wire (a choice of the emulator)."""
 POLICY = 1008
@@ -97,6 +100,11 @@ class Socket:
         self._bytes = 0
         self._pump: asyncio.Task[None] | None = None
         self._closing: tuple[int, str] | None = None
+
+    @property
+    def pump(self) -> asyncio.Task[None] | None:
+        """What empties its outbox, while there is something in it."""
+        return self._pump
 
     @property
     def closing(self) -> bool:
@@ -202,6 +210,15 @@ class Hub:
     def of(self, principal: str) -> tuple[Socket, ...]:
         """The sockets of somebody."""
         return tuple(self._sockets.get(principal, ()))
+
+    async def breathe(self, told: Sequence[Event]) -> None:
+        """Waits, for a moment at most, until the sockets that these events concern have got them: much that is told at
+        once would fill the outbox of a client that reads as it should.
+        """
+        sockets = {socket for event in told for name in event.to for socket in self.of(name)}
+        busy = {pump for socket in sockets if (pump := socket.pump) is not None}
+        if busy:
+            await asyncio.wait(busy, timeout=BREATH)
 
     def dispatch(self, events: Sequence[Event]) -> None:
         """Sends what has happened to whom it concerns, in this order."""

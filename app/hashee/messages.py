@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from app.hashee.access import Credential
 from app.hashee.frames import (
@@ -28,13 +28,13 @@ from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
 from app.hashee.requests import LONGEST_PAYLOAD
 from app.hashee.rights import Actor, Place, actor, agent, check_heard, heard, human, message, place, speaking
-from app.hashee.tables import conversations, members, messages, reactions
+from app.hashee.tables import artifacts, conversations, members, messages, reactions
 
 RECALL = 120.0
 """Seconds within which a message can be recalled."""
 
-STATUS_LIMIT = 200
-"""Messages whose state one receipt may change."""
+AT_ONCE = 200
+"""Messages whose state one transaction changes; more of them are several transactions."""
 
 CONTENT_TYPES = ("text", "image", "video", "audio", "file", "link", "contact_card", "artifact", "tool", "system")
 
@@ -65,7 +65,7 @@ _DELIVER = (
 
 
 def _reached(column: Any) -> Any:
-    """Messages of others that nobody else but `who` has got so far, newest first."""
+    """Messages of others that nobody else but `who` has got so far, in their order."""
     before = exists().where(
         members.c.conversation_id == bindparam("conversation"),
         members.c.principal != bindparam("who"),
@@ -80,10 +80,10 @@ def _reached(column: Any) -> Any:
             messages.c.seq > bindparam("after"),
             messages.c.seq <= bindparam("to"),
             messages.c.sender != bindparam("who"),
+            messages.c.recalled_at.is_(None),
             ~before,
         )
-        .order_by(messages.c.seq.desc())
-        .limit(STATUS_LIMIT)
+        .order_by(messages.c.seq)
     )
 
 
@@ -100,6 +100,10 @@ class Outgoing:
     quote_id: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     stream_id: str | None = None
+
+
+Mark = tuple[str, str, int]
+"""Up to which number messages have reached somebody: conversation, principal, number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ def send(tx: Tx, who: Actor, conversation_id: str, out: Outgoing) -> Sent:
             return Sent(known.id, known.seq, known.created_at, again=True)
     found = speaking(tx, who, conversation_id)
     if out.quote_id is not None:
-        message(tx, who, out.quote_id)
+        _standing(tx, who, out.quote_id)
     seq = int(tx.value(_NEXT, {"conversation": conversation_id}))
     message_id = tx.ids.branch("message", conversation_id, seq).uuid4()
     row = {
@@ -282,6 +286,14 @@ def aggregate(tx: Tx, message_ids: Sequence[str]) -> dict[str, list[dict[str, An
     }
 
 
+def _standing(tx: Tx, who: Actor, message_id: str) -> tuple[Any, Place]:
+    """As `message`, for one that was not recalled. Raises `Refused`."""
+    row, found = message(tx, who, message_id, lock=True)
+    if row.recalled_at is not None:
+        raise Refused("MESSAGE_RECALLED")
+    return row, found
+
+
 def react(tx: Tx, credential: Credential, message_id: str, emoji: str) -> list[dict[str, Any]]:
     """Gives a reaction, or takes it back; everybody gets all of them."""
     return react_as(tx, actor(tx, credential), message_id, emoji)
@@ -289,10 +301,10 @@ def react(tx: Tx, credential: Credential, message_id: str, emoji: str) -> list[d
 
 def react_as(tx: Tx, who: Actor, message_id: str, emoji: str) -> list[dict[str, Any]]:
     """As `react`, by one who is known."""
-    row, found = message(tx, who, message_id)
+    row, found = _standing(tx, who, message_id)
     check_heard(tx, who, found)
     at = reactions.c.message_id == message_id, reactions.c.emoji == emoji, reactions.c.principal == who.principal
-    if not tx.run(reactions.delete().where(*at)).rowcount:
+    if not tx.run(delete(reactions).where(*at)).rowcount:
         there = set(tx.connection.scalars(select(reactions.c.emoji).where(reactions.c.message_id == message_id)))
         if emoji not in there and len(there) >= MOST_EMOJI:
             raise Refused("INVALID_REQUEST", f"A message takes {MOST_EMOJI} different emoji")
@@ -303,9 +315,9 @@ def react_as(tx: Tx, who: Actor, message_id: str, emoji: str) -> list[dict[str, 
 
 
 def recall(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
-    """Takes a message of one's own back, within two minutes; its payload is gone."""
+    """Takes a message of one's own back, within two minutes; its payload, reactions and pin are gone."""
     who = actor(tx, credential)
-    row, found = message(tx, who, message_id)
+    row, found = message(tx, who, message_id, lock=True)
     if row.sender != who.principal:
         raise Refused("FORBIDDEN", "Only the sender can recall a message")
     if row.recalled_at is None:
@@ -314,8 +326,10 @@ def recall(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
         tx.run(
             update(messages)
             .where(messages.c.id == message_id)
-            .values(recalled_at=tx.now, recalled_by=who.principal, payload="")
+            .values(recalled_at=tx.now, recalled_by=who.principal, payload="", pinned_by=None)
         )
+        tx.run(delete(reactions).where(reactions.c.message_id == message_id))
+        tx.run(update(artifacts).where(artifacts.c.message_id == message_id).values(expired=True))
         tx.tell(MessageRecalled(row.id, found.id, who.id), *found.seeing(row.seq))
     return {"message_id": row.id, "recalled": True}
 
@@ -323,7 +337,7 @@ def recall(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
 def pin(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
     """Pins a message of a group, or takes the pin out."""
     who = actor(tx, credential)
-    row, found = message(tx, who, message_id)
+    row, found = _standing(tx, who, message_id)
     if found.kind != "group":
         raise Refused("GROUP_ONLY", "Messages are pinned in groups only")
     pinned = row.pinned_by is None
@@ -332,54 +346,71 @@ def pin(tx: Tx, credential: Credential, message_id: str) -> dict[str, Any]:
     return {"message_id": row.id, "pinned": pinned}
 
 
-def read(tx: Tx, credential: Credential, conversation_id: str, seq: int) -> dict[str, Any]:
-    """The caller has read up to `seq`; it never goes back. Others hear of it who hear the caller."""
+@dataclass(frozen=True, slots=True)
+class ReadUpTo:
+    """How far somebody has read. `more`: not as far as they said, which takes another transaction."""
+
+    conversation_id: str
+    seq: int
+    more: bool
+
+
+def read(tx: Tx, credential: Credential, conversation_id: str, seq: int) -> ReadUpTo:
+    """The caller has read up to `seq`, or as much of it as goes at once; it never goes back. Others hear of it who hear
+    the caller.
+    """
     who = actor(tx, credential)
     found = place(tx, who, conversation_id, lock=True)
     seq = min(seq, found.last_seq)
     at = members.c.conversation_id == found.id, members.c.principal == who.principal
     was = int(tx.value(select(members.c.read_seq).where(*at)))
     if seq <= was:
-        return {"conversation_id": found.id, "seq": was}
-    told = heard(tx, who, found)
-    if told:
-        _delivered(tx, found.id, who.principal, seq)
-    tx.run(update(members).where(*at).values(read_seq=seq))
-    tx.tell(MessageRead(found.id, who.id, seq), *(found.everyone if told else (who.principal,)))
-    if told:
-        _state(tx, found.id, who.principal, was, seq, "read")
-    return {"conversation_id": found.id, "seq": seq}
+        return ReadUpTo(found.id, was, False)
+    if not heard(tx, who, found):
+        tx.run(update(members).where(*at).values(read_seq=seq))
+        tx.tell(MessageRead(found.id, who.id, seq), who.principal)
+        return ReadUpTo(found.id, seq, False)
+    now = min(seq, was + AT_ONCE)
+    if not _delivered(tx, found.id, who.principal, now):
+        return ReadUpTo(found.id, was, True)
+    tx.run(update(members).where(*at).values(read_seq=now))
+    if now == seq:
+        tx.tell(MessageRead(found.id, who.id, seq), *found.everyone)
+    _state(tx, found.id, who.principal, was, now, "read")
+    return ReadUpTo(found.id, now, now < seq)
 
 
-def delivered(tx: Tx, marks: Sequence[tuple[str, str, int]]) -> None:
-    """Messages have reached somebody: conversation, principal and up to which number."""
-    for conversation_id, who, seq in sorted(marks):
-        _delivered(tx, conversation_id, who, seq)
+def delivered(tx: Tx, marks: Sequence[Mark]) -> list[Mark]:
+    """Messages have reached somebody; gives the marks that take another transaction."""
+    return [mark for mark in sorted(marks) if not _delivered(tx, *mark)]
 
 
-def _delivered(tx: Tx, conversation_id: str, who: str, seq: int) -> None:
+def _delivered(tx: Tx, conversation_id: str, who: str, seq: int) -> bool:
+    """Whether all of it is noted, which takes several times where it is much."""
     at = {"conversation": conversation_id, "who": who}
     was = tx.value(_DELIVERED, at)
     if was is None or seq <= was:
-        return
-    tx.run(_DELIVER, {**at, "seq": seq})
-    _state(tx, conversation_id, who, was, seq, "delivered")
+        return True
+    now = min(seq, was + AT_ONCE)
+    tx.run(_DELIVER, {**at, "seq": now})
+    _state(tx, conversation_id, who, was, now, "delivered")
+    return bool(now == seq)
 
 
 def _state(tx: Tx, conversation_id: str, who: str, after: int, to: int, status: str) -> None:
     """Tells the senders whose messages reached that state now, by the first of the others."""
     at = {"conversation": conversation_id, "who": who, "after": after, "to": to}
-    rows = tx.run(_REACHED[status], at).fetchall()
-    for row in reversed(rows):
+    for row in tx.run(_REACHED[status], at).fetchall():
         tx.tell(MessageStatusUpdated(row.id, conversation_id, status, row.seq), row.sender)
 
 
 def unread(tx: Tx, conversation_id: str, who: str, read_seq: int) -> int:
-    """How many messages of others somebody has not read."""
+    """How many messages of others somebody has not read; what was recalled is not to be read any more."""
     return int(
         tx.value(
             select(func.count())
             .select_from(messages)
             .where(messages.c.conversation_id == conversation_id, messages.c.seq > read_seq, messages.c.sender != who)
+            .where(messages.c.recalled_at.is_(None))
         )
     )

@@ -15,13 +15,13 @@ from app.hashee import accounts, deliveries, files
 from app.hashee.access import AccessTokens, Credential
 from app.hashee.agents import WEBSOCKET, came, gone, mode_of, typing
 from app.hashee.artifacts import expire, next_expiry
-from app.hashee.deliveries import arrived, waiting
-from app.hashee.frames import Frame, Replaced
+from app.hashee.deliveries import Waiting, arrived, give, waiting
+from app.hashee.frames import Replaced
 from app.hashee.hub import Hub
 from app.hashee.identifiers import AGENT, kind_of, uid_of
 from app.hashee.ledger import Event, Ledger, Tx
 from app.hashee.limits import Ages, Limits
-from app.hashee.messages import delivered
+from app.hashee.messages import Mark, ReadUpTo, delivered, read
 from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
 from app.hashee.rights import Actor, actor
@@ -44,18 +44,24 @@ POLLERS = 4
 class Receipts:
     """Which messages have reached whom, written a moment later and together."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, hub: Hub) -> None:
         self._ledger = ledger
+        self._hub = hub
         self._marks: dict[tuple[str, str], int] = {}
         self._news = asyncio.Event()
         self._machine = RealClock()
 
-    def add(self, conversation: str, name: str, seq: int) -> None:
-        """A message has reached somebody."""
-        if len(self._marks) < MOST_RECEIPTS:
+    def add(self, *marks: Mark) -> None:
+        """Messages have reached somebody."""
+        for conversation, name, seq in marks:
             key = (conversation, name)
-            self._marks[key] = max(seq, self._marks.get(key, 0))
-            self._news.set()
+            if key in self._marks or len(self._marks) < MOST_RECEIPTS:
+                self._marks[key] = max(seq, self._marks.get(key, 0))
+                self._news.set()
+
+    def arrived(self, conversation: str, name: str, seq: int) -> None:
+        """A message has reached somebody."""
+        self.add((conversation, name, seq))
 
     async def run(self) -> None:
         """Writes receipts until it is cancelled."""
@@ -66,9 +72,13 @@ class Receipts:
             marks = [(conversation, name, seq) for (conversation, name), seq in self._marks.items()]
             self._marks.clear()
             try:
-                await self._ledger.do(lambda tx, marks=marks: delivered(tx, marks))  # type: ignore[misc]
+                left, told = await self._ledger.do(lambda tx, marks=marks: (delivered(tx, marks), tx.told))  # type: ignore[misc]
             except Refused as refused:
                 log.error("%d receipts are not written: %s", len(marks), refused)
+                continue
+            if left:
+                self.add(*left)
+                await self._hub.breathe(told)
 
 
 class Post:
@@ -97,7 +107,7 @@ class Post:
         self.profile = profile
         self.passwords = Passwords()
         self.logins = LoginTurns()
-        self.receipts = Receipts(ledger)
+        self.receipts = Receipts(ledger, hub)
         self.streams = Streams(ledger, clock.monotonic)
         self.webhooks_due = Signal()
         self._wakeups: dict[str, set[asyncio.Event]] = {}
@@ -132,14 +142,25 @@ class Post:
         """An agent is typing, or stops."""
         await self.ledger.do(lambda tx: typing(tx, credential, agent_id, conversation, on))
 
+    async def read(self, credential: Credential, conversation: str, seq: int) -> ReadUpTo:
+        """Somebody has read up to a number, of however much."""
+        while True:
+            done, told = await self.ledger.do(
+                lambda tx: (read(tx, credential, conversation, seq), tx.told), order=conversation
+            )
+            if not done.more:
+                return done
+            await self.hub.breathe(told)
+
     # -- long poll -----------------------------------------------------------------------------------------------------
 
     async def poll(
         self, credential: Credential, agent_id: str, cursor: int | None, limit: int, wait: float
-    ) -> list[tuple[int, Frame]]:
+    ) -> list[Waiting]:
         """Events that wait for an agent; without any, those that come within `wait` seconds."""
         if cursor is not None:
-            await self.ledger.do(lambda tx: arrived(tx, credential, agent_id, cursor), order=agent_id)
+            marks = await self.ledger.do(lambda tx: arrived(tx, credential, agent_id, cursor), order=agent_id)
+            self.receipts.add(*marks)
         deadline = asyncio.get_running_loop().time() + wait
         if self._polls[agent_id] >= POLLERS:
             raise Refused("RATE_LIMITED", f"At most {POLLERS} polls at a time", retry_after=1)
@@ -149,6 +170,8 @@ class Post:
         try:
             while True:
                 found = await self.ledger.see(lambda tx: waiting(tx, credential, agent_id, limit))
+                if any(not event.seen for event in found):
+                    found = await self.ledger.do(lambda tx: give(tx, credential, agent_id, limit), order=agent_id)
                 if found or self._stopping or asyncio.get_running_loop().time() >= deadline:
                     return found
                 with suppress(TimeoutError):  # a last look is taken when the time is over

@@ -17,7 +17,10 @@ from app.json_text import dumps
 FIRST = "2026-01"
 SECOND = "2026-05"
 
-_DELIVERED = ("message.new", "relation.established", "relation.terminated", "relation.suspended", "relation.restored")
+_DELIVERED = (
+    *("message.new", "relation.established", "relation.terminated", "relation.suspended", "relation.restored"),
+    *("artifact_response", "message.recalled"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,10 @@ LATER = frozenset(("agent.capability_changed", "system.group_key_rotated"))
 """Types that only profile 2026-05 has."""
 
 PROFILES: Mapping[str, Profile] = {
-    FIRST: Profile(FIRST, frozenset((*_DELIVERED, "artifact_response"))),
+    FIRST: Profile(FIRST, frozenset(_DELIVERED)),
     SECOND: Profile(
         SECOND,
-        frozenset((*_DELIVERED, "artifact_response", "agent.capability_changed")),
+        frozenset((*_DELIVERED, "agent.capability_changed")),
         renamed={"relation.terminated": "relation.revoked"},
         added=LATER,
         milliseconds=True,

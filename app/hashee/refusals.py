@@ -32,6 +32,7 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "METHOD_NOT_ALLOWED": (405, "No such method here"),
     "EMAIL_TAKEN": (409, "The email address is registered already"),
     "RECALL_EXPIRED": (409, "The message can no longer be recalled"),
+    "MESSAGE_RECALLED": (409, "The message was recalled"),
     "REVISION_CONFLICT": (409, "The artifact has another revision"),
     "ARTIFACT_EXPIRED": (409, "The artifact has expired"),
     "WRONG_CONNECTION_MODE": (409, "The agent has another connection mode"),

@@ -200,9 +200,12 @@ def check_relation(tx: Tx, found: Place) -> None:
         raise Refused("AGENT_BANNED" if row.governance == "banned" else "AGENT_SUSPENDED")
 
 
-def message(tx: Tx, who: Actor, message_id: str) -> tuple[Any, Place]:
-    """A message and its conversation, for one who may see it. Raises `Refused`: NOT_FOUND whatever the reason."""
-    row = tx.one(select(messages).where(messages.c.id == message_id))
+def message(tx: Tx, who: Actor, message_id: str, *, lock: bool = False) -> tuple[Any, Place]:
+    """A message and its conversation, for one who may see it; with `lock` nobody else changes it in this transaction.
+    Raises `Refused`: NOT_FOUND whatever the reason.
+    """
+    asked = select(messages).where(messages.c.id == message_id)
+    row = tx.one(asked.with_for_update() if lock else asked)
     if row is None:
         raise Refused("NOT_FOUND", "No such message")
     try:

@@ -35,7 +35,8 @@ def body_of(frame: Frame, profile: Profile, created_at: float) -> bytes:
             },
         }
     else:
-        payload = profile.body(frame)["payload"]
+        body = profile.body(frame)
+        payload = body["payload"] if frame.nested else {name: value for name, value in body.items() if name != "type"}
         told = {"type": kind, "version": "v1", "payload": payload, "metadata": {"created_at": moment}}
     return orjson.dumps(told)
 

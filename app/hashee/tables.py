@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from app.spaces.schema import Schema
 from app.spaces.tables import JSON_TEXT
 
-SCHEMA = Schema("app.hashee:migrations", head="h0004", table="hashee_version")
+SCHEMA = Schema("app.hashee:migrations", head="h0005", table="hashee_version")
 
 metadata = MetaData()
 
@@ -274,7 +274,8 @@ deliveries = Table(
     Column("type", Text, nullable=False),
     Column("body", Text, nullable=False, info=JSON_TEXT),
     Column("created_at", Double, nullable=False),
-    Column("state", Text, nullable=False),  # pending, done, failed
+    Column("state", Text, nullable=False),  # pending, done, failed; withdrawn: recalled while it was being tried
+    Column("seen", Boolean, nullable=False, server_default=false()),  # the agent may have it
     Column("attempts", Integer, nullable=False),
     Column("due_at", Double, nullable=False),
     Column("claimed_until", Double, nullable=False),

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app.emulation.guarded_network import Resolve, TargetRefused, allowed, guarded_network, resolve
+from app.emulation.guarded_network import Resolve, allowed, guarded_network, resolve
 from app.emulation.outgoing import user_agent
 from app.hashee.webhook_urls import check_url
 
@@ -30,6 +30,10 @@ ANSWER_TIMEOUT = 1.0
 MOST_CONNECTIONS = 64
 
 
+class NotReached(OSError):
+    """A webhook that was not called: its URL or address may not be used, or nobody is there."""
+
+
 class Outbound:
     """POSTs to where webhooks may lead, and nowhere else. `timeout` in seconds, for a whole try."""
 
@@ -43,13 +47,13 @@ class Outbound:
         """The status of the answer. It counts as soon as the header is there: the body is read and thrown away, and
         one that breaks, or does not end, changes nothing.
 
-        Raises OSError (`TargetRefused`, a connection that fails, TimeoutError) with a text that says why.
+        Raises OSError with a text that says why, `NotReached` where nothing can have been received.
         """
         import httpcore
 
         why = check_url(url, private=self._private)
         if why:
-            raise TargetRefused(why)
+            raise NotReached(why)
         pool = self._pool(urlsplit(url).scheme)
         given = [*headers.items(), ("Content-Length", str(len(body))), ("User-Agent", user_agent("hashee webhook"))]
         try:
@@ -58,6 +62,8 @@ class Outbound:
                     timeout.reschedule(None)
                     await _read_away(answer)
                     return int(answer.status)
+        except httpcore.ConnectError as error:
+            raise NotReached(str(error) or "the connection failed") from error
         except httpcore.NetworkError as error:
             raise OSError(str(error) or "the connection failed") from error
         except (httpcore.ProtocolError, httpcore.TimeoutException, httpcore.UnsupportedProtocol) as error:

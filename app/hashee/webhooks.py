@@ -18,7 +18,7 @@ from app.hashee.deliveries import ROUNDING, Due, claim, next_due, settle
 from app.hashee.post import Post
 from app.hashee.refusals import Refused
 from app.hashee.signatures import body_of, headers_of
-from app.hashee.targets import Outbound
+from app.hashee.targets import NotReached, Outbound
 
 log = logging.getLogger("app.hashee.webhooks")
 
@@ -122,20 +122,23 @@ class Webhooks:
         body = body_of(due.frame, self._post.profile(), due.created_at)
         headers = headers_of(due.secret, due.agent_id, due.delivery_id, self._post.clock.time(), body)
         status: int | None = None
-        error = ""
+        error, reached = "", True
         try:
             status = await self._outbound.post(due.url, headers, body)
         except OSError as failure:
-            error = str(failure) or type(failure).__name__
+            error, reached = str(failure) or type(failure).__name__, not isinstance(failure, NotReached)
         done = status is not None and 200 <= status < 300
         if not done:
             error = error or f"the webhook answered {status}"
             log.info("delivery %s, try %d: %s", due.delivery_id, due.attempts + 1, error)
         again = None if done else pause_after(due.attempts + 1)
         try:
-            await self._post.ledger.do(
-                lambda tx: settle(tx, due, status=status, error=error[:300], again=again, gone=status == GONE),
+            marks = await self._post.ledger.do(
+                lambda tx: settle(
+                    tx, due, status=status, error=error[:300], again=again, gone=status == GONE, reached=reached
+                ),
                 order=due.agent_id,
             )
+            self._post.receipts.add(*marks)
         except Refused as refused:  # the claim runs out, and it is tried again
             log.error("delivery %s is not noted: %s", due.delivery_id, refused)

@@ -139,7 +139,7 @@ class HasheeWire:
             clock=world.clock,
             profile=self.profile,
         )
-        peers = Peers(ledger, post.streams, post.receipts.add, self._stage, engine)
+        peers = Peers(ledger, post.streams, post.receipts.arrived, self._stage, engine)
 
         async def take(fixtures: Fixtures) -> None:
             cast = fixtures.wires.get(FILE)

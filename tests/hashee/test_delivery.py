@@ -159,7 +159,8 @@ async def test_only_the_documented_events_are_polled(town: Town) -> None:
     conversation = await person.use(agent)
     sent = await person.send(conversation)
     await person.call("POST", f"/messages/{sent['message_id']}/reactions", {"emoji": "x"})
-    await person.call("POST", f"/messages/{sent['message_id']}/recall")
+    await poll(agent)
+    await person.call("POST", f"/messages/{(await person.send(conversation))['message_id']}/recall")  # never polled
     artifact = await agent.send(conversation, content_type="artifact", artifact={})
     path = f"/messages/{artifact['message_id']}/artifact-response"
     await person.call("POST", path, {"ref_action": "submit"})
@@ -175,6 +176,121 @@ async def test_only_the_documented_events_are_polled(town: Town) -> None:
         "relation.restored",
         "relation.terminated",
     ]
+
+
+async def recall(person: Person, message: Json) -> None:
+    await person.call("POST", f"/messages/{message['message_id']}/recall")
+
+
+def recalled(person: Person, conversation: str, message: Json) -> Json:
+    """The event."""
+    return {
+        "type": "message.recalled",
+        "message_id": message["message_id"],
+        "conversation_id": conversation,
+        "recalled_by": person.id,
+    }
+
+
+async def test_a_poll_does_not_give_what_was_recalled_before(town: Town) -> None:
+    person, agent = await town.person(), await polling_agent(town)
+    conversation = await person.use(agent)
+    sent, kept = await person.send(conversation, payload="c2VjcmV0"), await person.send(conversation)
+    quoting = await person.send(conversation, quote_id=sent["message_id"])
+    await recall(person, sent)
+    events = [one["event"] for one in (await poll(agent))["data"]]
+    assert [one.get("message_id") for one in events] == [None, kept["message_id"], quoting["message_id"]]
+    assert "c2VjcmV0" not in str(events)
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+async def test_an_agent_that_polled_a_message_hears_of_its_recall(town: Town, fetched: bool) -> None:
+    """Whether or not it has asked for a later cursor already."""
+    person, agent = await town.person(), await polling_agent(town)
+    conversation = await person.use(agent)
+    sent = await person.send(conversation)
+    first = await poll(agent)
+    if fetched:
+        assert (await poll(agent, cursor=first["next_cursor"]))["data"] == []
+    await recall(person, sent)
+    (only,) = (await poll(agent, cursor=first["next_cursor"]))["data"]
+    assert only["event"] == recalled(person, conversation, sent)
+    if not fetched:
+        assert PAYLOAD not in str(await poll(agent, cursor=0))
+
+
+async def test_a_webhook_that_has_a_message_hears_of_its_recall(town: Town) -> None:
+    async with hook() as listener:
+        person, agent = await town.person(), await webhook_agent(town, listener.url)
+        conversation = await person.use(agent)
+        sent = await person.send(conversation)
+        await listener.next(), await listener.next()
+        await delivered_to(person, agent.id, lambda one: one["state"] == "done")
+        await recall(person, sent)
+        told = json.loads((await listener.next())[1])
+        assert list(told) == ["type", "version", "payload", "metadata"]
+        assert {"type": told["type"], **told["payload"]} == recalled(person, conversation, sent)
+        log = await delivered_to(person, agent.id, lambda one: one["state"] == "done")
+        assert log["type"] == "message.recalled"
+
+
+async def test_a_webhook_gets_nothing_of_a_message_that_was_recalled_before(still: Town) -> None:
+    """The first message fails, the second waits behind it in its conversation."""
+    async with hook(200, 500) as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        conversation = await person.use(agent)
+        await listener.next()
+        first = await person.send(conversation, payload="Zmlyc3Q=")
+        await listener.next()
+        await attempts(person, agent.id, 1)
+        second, third = await person.send(conversation, payload="c2Vjb25k"), await person.send(conversation)
+        await recall(person, second)
+        await recall(person, first)
+        calls = [await listener.next() for _ in range(2)]
+        told = [json.loads(body) for _, body in calls]
+        # The third was waiting for the first before that was recalled.
+        assert told[0]["metadata"]["message_id"] == third["message_id"]
+        assert told[1]["payload"]["message_id"] == first["message_id"]
+        await still.advance(sum(PAUSES[:3]))
+        await idle(still)
+        assert listener.calls.empty()
+
+
+@pytest.mark.parametrize("answer", [200, 500])
+async def test_a_recall_waits_for_the_try_under_way_which_is_the_last(still: Town, answer: int) -> None:
+    held = asyncio.get_running_loop().create_future()
+    async with hook(200, held) as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        conversation = await person.use(agent)
+        await listener.next()
+        sent = await person.send(conversation)
+        assert json.loads((await listener.next())[1])["type"] == "message.new"
+        await recall(person, sent)
+        assert listener.calls.empty()
+        held.set_result(answer)
+        assert json.loads((await listener.next())[1])["type"] == "message.recalled"
+        log = await delivered_to(person, agent.id, lambda one: one["state"] == "done")
+        assert log["type"] == "message.recalled"
+        await still.advance(PAUSES[0])
+        await idle(still)
+        assert listener.calls.empty()
+
+
+async def test_a_webhook_that_was_not_reached_hears_nothing_of_a_recalled_message(still: Town) -> None:
+    async with hook() as listener:
+        person, agent = await still.person(), await webhook_agent(still, listener.url)
+        conversation = await person.use(agent)
+        await listener.next()
+    sent = await person.send(conversation)
+    await attempts(person, agent.id, 1)
+    await recall(person, sent)
+    async with hook() as listener:
+        owner = await still.owner()
+        await owner.call("PATCH", f"/agents/{agent.id}", {"webhook_url": listener.url})
+        later = await person.send(conversation)
+        assert json.loads((await listener.next())[1])["metadata"]["message_id"] == later["message_id"]
+        await idle(still)
+        assert listener.calls.empty()
 
 
 async def test_an_agent_with_a_socket_does_not_poll(town: Town) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, update
 
 from app.hashee.frames import BY_TYPE
 from app.hashee.identifiers import UUID
+from app.hashee.ledger import Tx
 from app.hashee.profiles import PROFILES
-from tests.hashee.people import PAYLOAD, Ear, Town
+from app.hashee.tables import conversations, messages
+from tests.hashee.people import PAYLOAD, Ear, Person, Town
 from tests.live import Json
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -97,6 +101,77 @@ async def test_recall_is_told_for_two_minutes(still: Town) -> None:
         assert await person.refused("POST", f"/messages/{sent[1]['message_id']}/recall") == (409, "RECALL_EXPIRED")
     history = await other.call("GET", f"/conversations/{conversation}/messages")
     assert [(one["recalled"], one["encrypted_payload"]) for one in history] == [(False, PAYLOAD), (True, "")]
+
+
+async def test_a_recalled_message_is_read_and_takes_nothing_more(town: Town) -> None:
+    person, other = await town.person(), await town.person()
+    made = await person.call("POST", "/groups", {"name": "G", "member_ids": [other.id]})
+    group = made["conversation_id"]
+    sent = [(await person.send(group))["message_id"] for _ in range(2)]
+    gone = f"/messages/{sent[0]}"
+    await other.call("POST", f"{gone}/reactions", {"emoji": "heart"})
+    await other.call("POST", f"{gone}/pin")
+    assert (await other.call("GET", f"/conversations/{group}"))["unread"] == 2
+    await person.call("POST", f"{gone}/recall")
+
+    assert (await other.call("GET", f"/conversations/{group}"))["unread"] == 1
+    assert [one["unread"] for one in await other.call("GET", "/conversations")] == [1]
+    (shown,) = await other.call("GET", f"/conversations/{group}/messages?before_seq=2")
+    assert (shown["recalled"], shown["reactions"], shown["pinned"]) == (True, [], False)
+    recalled = (409, "MESSAGE_RECALLED")
+    for who in (person, other):
+        for emoji in ("heart", "new"):
+            assert await who.refused("POST", f"{gone}/reactions", {"emoji": emoji}) == recalled
+        assert await who.refused("POST", f"{gone}/pin") == recalled
+        body = {"content_type": "text", "encrypted_payload": PAYLOAD, "quote_id": sent[0]}
+        assert await who.refused("POST", f"/conversations/{group}/messages", body) == recalled
+    await person.call("POST", f"{gone}/recall")  # again changes nothing
+    await other.send(group, quote_id=sent[1])
+    async with person.listening() as ear:
+        await other.call("POST", f"/conversations/{group}/read", {"seq": 2})
+        heard = [frame["conversation_seq"] for frame in await ear.quiet() if frame.get("status") == "read"]
+        assert heard == [2], "what was recalled is not to be read"
+
+
+async def test_an_artifact_that_is_recalled_is_over_without_a_word(town: Town) -> None:
+    person, agent = await town.person(), town.agent()
+    conversation = await person.use(agent)
+    sent = await agent.send(conversation, content_type="artifact", artifact={})
+    await agent.call("POST", f"/messages/{sent['message_id']}/recall")
+    path = f"/_emulator/hashee/artifacts/{sent['artifact_id']}/expire"
+    assert await person.refused("POST", path) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("backlog", [260, 5_000])
+async def test_all_of_a_backlog_is_marked_as_read(town: Town, backlog: int) -> None:
+    """However long it is, and though the sender's socket takes only so much at once."""
+    person, other = await town.person(), await town.person()
+    conversation = await person.pair(other)
+    await fill(town, conversation, person, backlog)
+    async with person.listening() as ear:
+        reading = asyncio.create_task(other.call("POST", f"/conversations/{conversation}/read", {"seq": backlog}))
+        marked: dict[str, list[int]] = {"delivered": [], "read": []}
+        while len(marked["read"]) < backlog:
+            frame = await ear.next("message.status_updated")
+            marked[frame["status"]].append(frame["conversation_seq"])
+        assert await reading == {"conversation_id": conversation, "seq": backlog}
+        assert marked == {"delivered": [*range(1, backlog + 1)], "read": [*range(1, backlog + 1)]}
+        assert [frame["seq"] for frame in ear.heard if frame["type"] == "message.read"] == [backlog]
+    assert (await other.call("GET", f"/conversations/{conversation}"))["unread"] == 0
+
+
+async def fill(town: Town, conversation: str, sender: Person, count: int) -> None:
+    """Messages that nobody has got yet."""
+    post = town.wire._post
+    assert post is not None
+
+    def work(tx: Tx) -> None:
+        row = {"conversation_id": conversation, "sender": f"u:{sender.id}", "content_type": "text", "payload": PAYLOAD}
+        made = [{**row, "id": tx.ids.uuid4(), "seq": seq, "created_at": tx.now} for seq in range(1, count + 1)]
+        tx.run(insert(messages), made)
+        tx.run(update(conversations).where(conversations.c.id == conversation).values(last_seq=count))
+
+    await town.server.run(post.ledger.do(work))
 
 
 async def test_reactions_are_told_as_the_full_aggregate(town: Town) -> None:

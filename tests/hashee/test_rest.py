@@ -252,6 +252,40 @@ async def test_only_the_owner_changes_a_group_and_leaving_hands_it_on(town: Town
     assert await other.refused("PATCH", f"/groups/{group}", {"add_agent_ids": [agent.id]}) == (403, "FORBIDDEN")
 
 
+@pytest.mark.parametrize("leaving", ["DELETE /users/me", "DELETE /conversations/{group}"])
+async def test_a_group_goes_to_whoever_has_been_in_it_for_longest(town: Town, leaving: str) -> None:
+    owner, late, early = await town.person(), await town.person(), await town.person()
+    agent = town.agent()
+    await owner.use(agent)
+    made = await owner.call("POST", "/groups", {"name": "G", "member_ids": [early.id], "agent_ids": [agent.id]})
+    group = made["conversation_id"]
+    await owner.send(group)
+    await owner.call("PATCH", f"/groups/{group}", {"add_member_ids": [late.id]})
+    async with late.listening() as ear, agent.listening() as machine:
+        await owner.call(*leaving.format(group=group).split())
+        changes = {"removed_members": [owner.id], "owner_id": early.id}
+        for heard in (ear, machine):
+            told = await heard.next("group.updated")
+            assert told["payload"] == {"conversation_id": group, "changes": changes}
+    assert (await early.call("GET", f"/conversations/{group}"))["role"] == "owner"
+    shown = await late.call("GET", f"/conversations/{group}")
+    assert (shown["role"], owner.id in str(shown["members"])) == ("member", False)
+    assert (await early.call("PATCH", f"/groups/{group}", {"name": "H"}))["name"] == "H"
+    await late.send(group)
+
+
+@pytest.mark.parametrize("leaving", ["DELETE /users/me", "DELETE /conversations/{group}"])
+async def test_a_group_without_people_ends(town: Town, leaving: str) -> None:
+    owner, agent = await town.person(), town.agent()
+    await owner.use(agent)
+    group = (await owner.call("POST", "/groups", {"name": "G", "agent_ids": [agent.id]}))["conversation_id"]
+    async with agent.listening() as machine:
+        await owner.call(*leaving.format(group=group).split())
+        told = await machine.next("group.updated")
+        assert told["payload"]["changes"] == {"removed_members": [owner.id, agent.id]}
+    assert await agent.refused("GET", f"/conversations/{group}") == (403, "NOT_CONVERSATION_MEMBER")
+
+
 async def test_agents_are_made_with_a_token_that_is_shown_once(town: Town) -> None:
     person, other = await town.person(), await town.person()
     made = await person.call("POST", "/agents", {"display_name": "Mine", "webhook_url": "http://localhost:1/"})

@@ -225,8 +225,8 @@ def _speaking_routes(router: APIRouter, doors: Doors) -> None:
         """Waits for an event, at most `wait` seconds. An event comes again until a later cursor is asked for."""
         found = await while_there(request, post.poll(who, agent_id, cursor, limit, wait))
         profile = post.profile()
-        told = [{"cursor": str(number), "event": profile.body(frame)} for number, frame in found]
-        last = str(found[-1][0]) if found else None if cursor is None else str(cursor)
+        told = [{"cursor": str(one.cursor), "event": profile.body(one.frame)} for one in found]
+        last = str(found[-1].cursor) if found else None if cursor is None else str(cursor)
         return page(told, last)
 
 

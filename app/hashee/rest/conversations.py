@@ -159,8 +159,8 @@ def conversation_routes(doors: Doors) -> APIRouter:
     async def read(
         conversation_id: str, ask: Read, post: Post = doors.Post, who: Credential = doors.Caller
     ) -> Response:
-        done = await post.ledger.do(lambda tx: messages.read(tx, who, conversation_id, ask.seq), order=conversation_id)
-        return data(done)
+        done = await post.read(who, conversation_id, ask.seq)
+        return data({"conversation_id": done.conversation_id, "seq": done.seq})
 
     _message_routes(router, doors)
     _group_routes(router, doors)
