@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app import serving
+from app import http_protocol, socket_protocol
 from app.contract.checks.recordings import Recording
 from app.contract.checks.report import Report
 from app.contract.checks.rig import Misuse, Plan
@@ -83,7 +83,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits five seconds for `auth`, nor two for the rest of a frame that is too large, nor long for silence."""
     for module in (gateway, probes, sockets):
         monkeypatch.setattr(module, "AUTH_LIMIT", 1.0)
-    monkeypatch.setattr(serving, "LINGER", 0.05)
+    for protocol in (http_protocol, socket_protocol):
+        monkeypatch.setattr(protocol, "LINGER", 0.05)
     monkeypatch.setattr(probes, "QUIET", 0.15)
 
 
