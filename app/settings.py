@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
+from app.emulation.clock import CENTURY, check_instant
 from app.forwarding import TrustedProxies
 
 PREFIX = "CHLDO_"
@@ -63,7 +64,7 @@ class V3Settings(Group):
     compression: bool = Field(False, description="Negotiate permessage-deflate (the real service does not).")
     url_base: str | None = Field(None, description="Base of voice URLs; unset: the address the client used.")
     url_life: float | None = Field(
-        None, gt=0, description="Seconds a voice URL lasts; unset keeps each revision's own."
+        None, gt=0, le=CENTURY, description="Seconds a voice URL lasts; unset keeps each revision's own."
     )
 
     @field_validator("url_base")
@@ -163,8 +164,10 @@ class MalangeeSettings(Group):
         description="`lax` takes tokens that are unsigned or signed by others and have not expired.",
     )
     secret: SecretStr | None = Field(None, description="Key that signs tokens (HS256); unset: one in the data folder.")
-    token_life: float = Field(14_400.0, gt=0, description="Seconds a token lasts.")
-    guest_life: float = Field(1_800.0, gt=0, description="Seconds an idle guest session lasts; after it: close 4004.")
+    token_life: float = Field(14_400.0, gt=0, le=CENTURY, description="Seconds a token lasts.")
+    guest_life: float = Field(
+        1_800.0, gt=0, le=CENTURY, description="Seconds an idle guest session lasts; after it: close 4004."
+    )
     pace: Literal["dialect", "realtime", "burst"] | float = Field(
         "dialect",
         description="How fast `audio.delta` comes: `realtime`, `burst` or a factor (2 is twice as fast); `dialect`: "
@@ -277,7 +280,11 @@ class Settings(BaseSettings):
     @field_validator("start_at")
     @classmethod
     def _in_utc(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        check_instant((moment - datetime.fromtimestamp(0, UTC)).total_seconds())
+        return moment
 
     @classmethod
     def settings_customise_sources(

@@ -9,11 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.control.plane import Body, Plane, router
 from app.control.refusals import Refused
-
-LATEST = datetime(9990, 1, 1, tzinfo=UTC).timestamp()
-"""The end of time, in epoch seconds: what lasts a while from now on must still be a date."""
-
-CENTURY = 3_155_760_000.0
+from app.emulation.clock import CENTURY, shown_instant
 
 
 class Clock(BaseModel):
@@ -44,9 +40,10 @@ def clock_routes(plane: Plane) -> APIRouter:
     clock = plane.stage.world.clock
 
     def now() -> Clock:
-        time = clock.time()
-        shown = datetime.fromtimestamp(time, UTC).isoformat()
-        return Clock(time=time, instant=shown, frozen=clock.frozen, virtual=clock.virtual, seed=plane.stage.world.seed)
+        time, world = clock.time(), plane.stage.world
+        return Clock(
+            time=time, instant=shown_instant(time), frozen=clock.frozen, virtual=clock.virtual, seed=world.seed
+        )
 
     @routes.get("/clock", summary="What time it is")
     async def read() -> Clock:
@@ -70,18 +67,23 @@ def clock_routes(plane: Plane) -> APIRouter:
         """All that falls due on the way happens, in its order: pauses, idle limits, expiring URLs. Answered when it
         has happened.
         """
-        if clock.time() + body.seconds > LATEST:
-            raise Refused(400, f"seconds: time ends at {_shown(LATEST)}")
+        try:
+            done = clock.advance(body.seconds)
+        except ValueError as error:
+            raise Refused(400, f"seconds: {error}") from None
         plane.note("clock advance", seconds=body.seconds)
-        await clock.advance(body.seconds)
+        await done
         return now()
 
     @routes.post("/clock/set", summary="Set the wall clock")
     async def put(body: Instant) -> Clock:
         """Either way; pauses under way are not touched."""
         instant = _instant(body.instant)
-        clock.set(instant)
-        plane.note("clock set", instant=_shown(instant))
+        try:
+            clock.set(instant)
+        except ValueError as error:
+            raise Refused(400, f"instant: {error}, found {body.instant}") from None
+        plane.note("clock set", instant=shown_instant(instant))
         return now()
 
     return routes
@@ -95,10 +97,4 @@ def _instant(given: float | str) -> float:
             given = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise Refused(400, f"instant: expected a moment like 2024-12-24T18:00:00Z, found {given}") from None
-    if not 0 <= given <= LATEST:
-        raise Refused(400, f"instant: expected a moment from {_shown(0)} to {_shown(LATEST)}, found another")
     return given
-
-
-def _shown(instant: float) -> str:
-    return datetime.fromtimestamp(instant, UTC).isoformat()

@@ -9,6 +9,9 @@ import typer
 from app.ctl.client import client_of
 from app.ctl.lines import say
 
+CENTURY = 3_155_760_000.0
+"""Seconds: as far as the server goes at a time."""
+
 clock_group = typer.Typer(help="The emulated clock.", no_args_is_help=True)
 
 
@@ -32,7 +35,8 @@ def run(context: typer.Context) -> None:
 
 @clock_group.command()
 def advance(
-    context: typer.Context, seconds: Annotated[float, typer.Argument(help="How far, in seconds.", min=0)]
+    context: typer.Context,
+    seconds: Annotated[float, typer.Argument(help="How far, in seconds.", min=0, max=CENTURY)],
 ) -> None:
     """Move time forward: idle limits, expiring URLs and pauses come to their end."""
     _tell(client_of(context).ask("POST", "/clock/advance", {"seconds": seconds}))

@@ -26,14 +26,11 @@ from app.emulation.clock import (
     Clock,
     RealClock,
     Signal,
-    TimeLine,
     VirtualClock,
-    WorldClock,
-    aside,
     machine_monotonic,
-    working,
 )
 from app.emulation.limit_clock import LimitClock
+from app.emulation.world_clock import TimeLine, WorldClock, aside, working
 
 __all__ = [
     "BASE62",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.emulation.clock import WorldClock, machine_monotonic
+from app.emulation.clock import machine_monotonic
+from app.emulation.world_clock import WorldClock
 
 
 class LimitClock:

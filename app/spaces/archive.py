@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.emulation.clock import FIRST_DATE, LAST_DATE
 from app.spaces.contents import Holdings, Rows
 
 MOST = 100
@@ -63,7 +64,7 @@ class _Header(BaseModel):
 
     schemas: dict[str, str]
     name: str
-    at: float
+    at: float = Field(ge=FIRST_DATE, le=LAST_DATE)
     spaces: int
     rooms: int
     turns: int

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, insert, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 
+from app.emulation.clock import FIRST_DATE, LAST_DATE
 from app.spaces.database import Database
 from app.spaces.history import History
 from app.spaces.lore import Sealed, seal
@@ -251,8 +252,8 @@ def _fits(column: Column[Any], value: object) -> bool:
             parse(value)
         except (ValueError, TypeError, KeyError, AttributeError):
             return False
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float:  # a moment or a length of time: what cannot be written as a date would fail where it is shown
+        return isinstance(value, int | float) and not isinstance(value, bool) and FIRST_DATE <= value <= LAST_DATE
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
     return isinstance(value, kind)

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from app.settings import SettingsError, load_settings
 from tests.control.conftest import Control, plain_fixtures
 from tests.control.test_reset import ask
-from tests.live import LiveServer, sendmsg, talk
+from tests.live import DEMO_KEY, LiveServer, sendmsg, talk
+from tests.wire.test_files import PNG
 
 
 def test_a_frozen_clock_stands_still_until_it_runs(control: Control) -> None:
@@ -40,6 +43,9 @@ def test_the_wall_clock_is_set(control: Control, instant: Any, shown: str) -> No
     assert control.get("/clock")["instant"] == shown
 
 
+BOUNDS = "expected a moment from 1970-01-01T00:00:00+00:00 to 2262-01-01T00:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
@@ -52,6 +58,10 @@ def test_the_wall_clock_is_set(control: Control, instant: Any, shown: str) -> No
         ("set", {"instant": 1e15}, "instant: expected a moment from 1970-01-01"),
         ("set", {"instant": "9999-12-31T23:59:59Z"}, "instant: expected a moment from 1970-01-01"),
         ("set", {"instant": "0001-01-01T00:00:00+14:00"}, "instant: expected a moment"),
+        ("set", {"instant": "2263-01-01"}, f"instant: {BOUNDS}, found 2263-01-01"),
+        ("set", {"instant": "1969-12-31T23:59:59.999Z"}, f"instant: {BOUNDS}, found 1969-12-31T23:59:59.999Z"),
+        ("set", {"instant": "2262-01-01T00:00:00-01:00"}, f"instant: {BOUNDS}"),
+        ("set", {"instant": 9.3e9}, f"instant: {BOUNDS}, found 9300000000"),
         ("set", {"instant": None}, "instant"),
         ("set", None, "body: Field required"),
     ],
@@ -64,12 +74,46 @@ def test_a_time_that_cannot_be_is_refused_and_the_clock_stays(
     assert control.get("/clock") == before
 
 
-def test_time_ends_before_dates_do(control: Control) -> None:
-    control.post("/clock/set", {"instant": "9989-01-01"})
+def test_time_ends_before_turns_cannot_be_kept(control: Control) -> None:
+    control.post("/clock/set", {"instant": "2261-12-31"})
     control.post("/clock/freeze")
     before = control.get("/clock")
-    assert control.refused(400, "POST", "/clock/advance", {"seconds": 3e9}).startswith("seconds: time ends at 9990-")
+    assert control.refused(400, "POST", "/clock/advance", {"seconds": 3e9}).startswith("seconds: time ends at 2262-")
     assert control.get("/clock") == before
+
+
+@pytest.mark.parametrize("instant", ["1970-01-01", "2261-12-31T23:59:59.999Z", "2262-01-01"])
+async def test_at_both_ends_of_time_turns_are_kept_and_voices_are_there(
+    control: Control, shared: LiveServer, instant: str
+) -> None:
+    control.post("/clock/freeze")
+    control.post("/clock/set", {"instant": instant})
+    async with talk(shared, room_uid="ends") as peer, httpx.AsyncClient() as http:
+        for number in (1, 2):
+            frames = await peer.turn(sendmsg("turn", room_uid="ends", return_voice=1))
+            assert "".join(frame["msg"] for frame in frames if frame["status"] == "stream") == f"turn {number}"
+            (url,) = [frame["voice_url"] for frame in frames if "voice_url" in frame]
+            assert (await http.get(url)).status_code == 200
+        about = {"room_uid": "ends", "filename": "a.png"}
+        asked = {"api_key": DEMO_KEY, **about}
+        answer = await http.post(f"{shared.http}/v3/files/presignedurl", json=asked)
+        signed = answer.json()["presigned_url"]
+        sent = await http.post(signed["url"], data=signed["fields"], files={"file": ("a.png", PNG)})
+        assert sent.status_code == 204, sent.text
+        login = {"username": "someone@example.com", "password": "a-password"}
+        made = {"login_id": login["username"], "nickname": "S", "password": login["password"]}
+        await http.post(f"{shared.http}/api/v1/auth/signup", json=made)
+        token = (await http.post(f"{shared.http}/api/v1/auth/login", data=login)).json()["access_token"]
+        me = await http.get(f"{shared.http}/api/v1/users/me", headers={"authorization": f"Bearer {token}"})
+        assert me.json()["login_id"] == login["username"]
+
+
+@pytest.mark.parametrize("start", ["1969-12-31T23:59:59Z", "2263-01-01", "9999-12-31T23:59:59-14:00", "0001-01-01"])
+def test_a_clock_does_not_start_where_no_time_is(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHLDO_START_AT", start)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert str(error.value) == f"CHLDO_START_AT: {BOUNDS} (got '{start}')"
 
 
 async def test_a_pause_ends_when_time_is_advanced_and_waits_when_it_is_frozen(

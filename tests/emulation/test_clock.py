@@ -117,7 +117,7 @@ async def test_what_takes_real_time_between_two_pauses_loses_no_moment() -> None
 
 
 async def test_nobody_outside_can_hold_up_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.emulation.clock.SETTLE_TIMEOUT", 0.05)
+    monkeypatch.setattr("app.emulation.world_clock.SETTLE_TIMEOUT", 0.05)
     clock, never = frozen(), asyncio.Event()
 
     async def wait() -> None:

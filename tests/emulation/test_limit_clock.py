@@ -19,7 +19,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     def move(seconds: float) -> None:
         now[0] += seconds
 
-    for module in ("clock.time.monotonic", "limit_clock.machine_monotonic"):
+    for module in ("world_clock.machine_monotonic", "limit_clock.machine_monotonic"):
         monkeypatch.setattr(f"app.emulation.{module}", lambda: now[0])
     return move
 

@@ -316,6 +316,11 @@ def test_the_clock_is_frozen_advanced_and_set(emulator: Emulator, talker: Talker
     emulator.clock.set("2024-12-24T18:00:00Z")
     emulator.clock.advance(60)
     assert emulator.clock.now() == datetime(2024, 12, 24, 18, 1, tzinfo=UTC)
+    for never in (datetime(1969, 12, 31), datetime(2263, 1, 1), datetime.max):
+        with pytest.raises(EmulatorError, match="instant: expected a moment from 1970-01-01"):
+            emulator.clock.set(never)
+    with pytest.raises(EmulatorError, match="seconds: Input should be less than"):
+        emulator.clock.advance(1e12)
     emulator.reply("hi", tokens=["one", "two"], pace=1)
     emulator.clock.freeze()
     talker.send("hi")

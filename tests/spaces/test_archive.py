@@ -98,7 +98,15 @@ def test_there_is_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     "changed",
-    [{"name": 1}, {"at": "noon"}, {"at": float("nan")}, {"spaces": -1.5}, {"turns": None}, {"schemas": [1]}],
+    [
+        {"name": 1},
+        {"at": "noon"},
+        {"at": float("nan")},
+        {"at": 1e300},
+        {"spaces": -1.5},
+        {"turns": None},
+        {"schemas": [1]},
+    ],
 )
 def test_a_file_with_an_odd_first_line_is_not_listed(tmp_path: Path, changed: dict[str, object]) -> None:
     (tmp_path / "s1.jsonl").write_bytes(json.dumps(json.loads(header()) | changed).encode() + b"\n")
@@ -126,6 +134,14 @@ def test_a_file_with_an_odd_first_line_is_not_listed(tmp_path: Path, changed: di
         (file_of(ROWS | {"rooms": [["a", "r", True]]}), "wrong value for saved"),
         (file_of(ROWS | {"rooms": [["a", "r", 2**63]]}), "wrong value for saved"),
         (file_of(ROWS | {"rooms": [["a", None, 1]]}), "wrong value for room_uid"),
+        (
+            file_of(ROWS | {"users": [[1, "l", "n", "p", True, 1e300, 0]]}),
+            "users: row 1 has a wrong value for created_at",
+        ),
+        (
+            file_of(ROWS | {"users": [[1, "l", "n", "p", True, 0, -1e12]]}),
+            "users: row 1 has a wrong value for updated_at",
+        ),
         (file_of(ROWS | {"lore": [["a", "not JSON"]]}), "wrong value for content"),
         (file_of(ROWS | {"lore": [["a", '{"greetings":[{"no":"greeting"}]}']]}), "wrong value for content"),
     ],
