@@ -163,7 +163,7 @@ def _pace(turn: TapedTurn) -> str:
     parts = [f"first: {first:g}"] if first > 0 else []
     if len(turn.at) > 1 and took > 0:
         rate = (len(turn.at) - 1) / took
-        parts.append(f"per_second: {min(FASTEST, max(SLOWEST, float(f'{rate:.4g}'))):g}")
+        parts.append(f"per_second: {min(FASTEST, max(SLOWEST, float(f'{rate:.4g}'))):.10g}")
     return f"{{{', '.join(parts)}}}" if parts else ""
 
 

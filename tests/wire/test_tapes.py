@@ -385,5 +385,7 @@ def test_the_pace_is_measured() -> None:
     draft = drafted(tape)
     # START and five notices come before the first token, at 1.0, 1.1, …; the others follow every 0.1 s
     assert "pace: {first: 1.6, per_second: 10}" in draft.text
+    fast = replace(tape, frames=tuple(replace(frame, at=frame.at * 1e-6) for frame in tape.frames))
+    assert "per_second: 1000000}" in drafted(fast).text, "1e+06 is no number in YAML"
     early = replace(tape, frames=tuple(replace(frame, at=0.0) for frame in tape.frames))
     assert "pace" not in drafted(early).text
