@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.agent.graphs import GraphShelf
     from app.agent.models import ChatModels
     from app.agent.threads import Threads
+    from app.emulation.replay.library import Wire as TapedWire
     from app.emulation.replies import LiveBook
     from app.emulation.watching import LiveFixtures
     from app.spaces.contents import Contents
@@ -99,6 +100,10 @@ class Wire(Protocol):
         """Its HTTP endpoints. Called in a thread once the port is open, as what they need takes long to load. `guards`:
         dependencies of what it adds to the control plane.
         """
+        ...
+
+    def tapes_at(self, path: str) -> TapedWire | None:
+        """What replay has to know of tapes of a path; None if the path is none of this wire's."""
         ...
 
     async def open(self, engine: Engine) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -512,8 +512,8 @@ def create_app(
         app.add_exception_handler(HTTPException, no_such_endpoint)
         app.late.append(partial(plane_routes, program, access))
     if settings.tape is not None:
-        tapes = app.tapes = open_tapes(settings.tape, settings, world)
-        app.sockets[ANY] = stage.lines.around(tapes, wire="tape", reader=frame_type, room="room_uid", user="user_uid")
+        tapes = app.tapes = open_tapes(settings.tape, settings, world, program.wires)
+        app.sockets[ANY] = stage.lines.around(tapes, wire="tape", reader=taped_frame_type, about=tapes.about)
     return app
 
 
@@ -522,15 +522,26 @@ def profiles_of(settings: Settings) -> list[str]:
     return [name for name in (part.strip() for part in (settings.profile or "").split(",")) if name]
 
 
-def open_tapes(path: Path, settings: Settings, world: World) -> TapeServer:
+def taped_frame_type(body: Mapping[str, Any]) -> str:
+    """What a frame on a tape is called: by its `type`, as most wires have one, else as on the chldo wire."""
+    kind = body.get("type")
+    return kind if isinstance(kind, str) and kind else frame_type(body)
+
+
+def open_tapes(path: Path, settings: Settings, world: World, wires: Sequence[Wire]) -> TapeServer:
     """The tapes that answer in place of the wires. Raises `SettingsError`."""
-    from app.chldo.tape_reading import WIRE
     from app.emulation.replay.library import TapeLibrary
+    from app.emulation.replay.library import Wire as TapedWire
     from app.emulation.replay.server import TapeServer
     from app.emulation.tapes import TapeError, read_tapes
 
+    unknown = TapedWire()
+
+    def wire_at(asked: str) -> TapedWire:
+        return next((found for wire in wires if (found := wire.tapes_at(asked)) is not None), unknown)
+
     try:
-        library = TapeLibrary(read_tapes(path), WIRE)
+        library = TapeLibrary(read_tapes(path), wire_at)
     except TapeError as error:
         raise SettingsError(f"tape: {error}") from None
     return TapeServer(

@@ -38,6 +38,7 @@ WIRE = Wire(
     identities=frozenset(("user_id", "user_uid", "receiver_uid", "org_id", "api_key")),
     kept=frozenset(("hotword_uid", "hotword_uids", "org_id")),
     connection="connection_id",
+    user="user_uid",
     refusal=_refusal,
 )
 """What replay is told of this wire."""

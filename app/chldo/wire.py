@@ -15,6 +15,7 @@ from app.engine import Engine, Opened, Stage
 
 if TYPE_CHECKING:
     from app.chldo.actions import Actions
+    from app.emulation.replay.library import Wire as TapedWire
     from app.settings import V3Settings
 
 T = TypeVar("T")
@@ -65,6 +66,11 @@ class ChldoWire:
             memory_routes(store),
         )
         return (*others, proxy, unserved(proxy, others))
+
+    def tapes_at(self, path: str) -> TapedWire | None:
+        from app.chldo.tape_reading import WIRE
+
+        return WIRE if path.endswith(PATHS) else None
 
     async def open(self, engine: Engine) -> None:
         from app.chldo.actions import Actions

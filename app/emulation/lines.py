@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 from app.emulation.determinism import Ids, Strand, World
 from app.emulation.exchanges import Exchange, struck_detail
@@ -446,20 +445,18 @@ class Lines:
         )
         return line
 
-    def around(self, app: App, *, wire: str, reader: Reader, room: str, user: str) -> App:
-        """An ASGI application for sockets with a line around each of them. `room`, `user`: the query parameters that
-        tell them.
-        """
+    def around(self, app: App, *, wire: str, reader: Reader, about: Callable[[Event], tuple[str, str]]) -> App:
+        """An ASGI application for sockets with a line around each of them. `about`: room and user of a scope."""
 
         async def lined(scope: Event, receive: Receive, send: Send) -> None:
-            query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+            room, user = about(scope)
             line = self.open(
                 scope,
                 receive,
                 send,
                 wire=wire,
-                room=query.get(room, ""),
-                user=query.get(user, ""),
+                room=room,
+                user=user,
                 name=lambda ids: ids.base62(16),
                 reader=reader,
             )

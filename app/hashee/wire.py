@@ -22,6 +22,7 @@ from app.http_routes import UnusableEnvironment
 
 if TYPE_CHECKING:
     from app.emulation.fixtures import Fixtures
+    from app.emulation.replay.library import Wire as TapedWire
     from app.hashee.fixtures import Cast
     from app.hashee.peers import Peers
     from app.hashee.post import Post
@@ -98,6 +99,11 @@ class HasheeWire:
 
             routers.append(control_routes(doors, guards))
         return routers
+
+    def tapes_at(self, path: str) -> TapedWire | None:
+        from app.hashee.tape_reading import wire_of_tapes
+
+        return wire_of_tapes(self._settings.frame_limit) if path in self.sockets else None
 
     async def open(self, engine: Engine) -> None:
         await asyncio.to_thread(_load)

@@ -23,6 +23,7 @@ from app.malangee.script import FILE, Script
 
 if TYPE_CHECKING:
     from app.agent.upstream import Upstream
+    from app.emulation.replay.library import Wire as TapedWire
     from app.malangee.rest import Desk
     from app.settings import MalangeeSettings
     from app.voice.listening import Ears
@@ -72,6 +73,11 @@ class MalangeeWire:
         world = self._stage.world
         ids = world.ids.branch(self.name, "http")
         return (rest_routes(self._at_desk, self._hints, clock=world.clock, ids=ids, settings=self._settings),)
+
+    def tapes_at(self, path: str) -> TapedWire | None:
+        from app.malangee.tape_reading import tapes_at
+
+        return tapes_at(path, self._settings.frame_limit)
 
     async def open(self, engine: Engine) -> None:
         from app.emulation.fixtures import Fixtures

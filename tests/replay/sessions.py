@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.emulation.determinism import Ids, VirtualClock
+from app.emulation.lines import LIMIT
 from app.emulation.replay.library import TapeLibrary, Wire
 from app.emulation.replay.server import TapeServer
 from app.emulation.tapes import Tape, TapeFrame
@@ -120,6 +121,8 @@ async def talking(
     """A connection that is accepted."""
     client = Client(server, path, subprotocols)
     accepted = await client.receive()
+    if accepted["type"] == LIMIT:
+        accepted = await client.receive()
     assert accepted["type"] == "websocket.accept", accepted
     try:
         yield client

@@ -275,7 +275,7 @@ class Cutter:
 def given_by(exchange: Exchange, identities: Collection[str]) -> dict[Scalar, tuple[Path, str]]:
     """The identities that a request gives, and where in it."""
     request = exchange.request
-    if request is None or request.text is None:
+    if request is None or request.text is None or exchange.stream is not None:
         return {}
     identity = asked(request.text, identities).identity
     return {

@@ -18,11 +18,13 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from app.emulation.determinism import Clock, Ids
+from app.emulation.lines import LIMIT
 from app.emulation.placeholders import PLACEHOLDER, Placeholders
 from app.emulation.replay.files import serve_file
-from app.emulation.replay.library import Opened, Reel, TapeLibrary, path_of, query_of
+from app.emulation.replay.library import Opened, Reel, TapeLibrary, Wire, path_of, query_of
 from app.emulation.replay.matching import Asked, Conversation, Thread, asked
 from app.emulation.replay.renewal import Cutter, Known, Line, values_of
+from app.emulation.replay.streams import PAUSE, StreamPosition
 from app.emulation.tapes import ABNORMAL, NO_STATUS, Refused
 from app.forwarding import base_url
 from app.json_text import dumps
@@ -78,6 +80,14 @@ class TapeServer:
             return scope["path"] in self._voices and scope["method"] in ("GET", "HEAD")
         return bool(scope["type"] == "websocket")
 
+    def about(self, scope: Scope) -> tuple[str, str]:
+        """The room and the user of a connection, as its URL names them."""
+        asked_for = _asked_for(scope)
+        wire = self.library.wire_at(path_of(asked_for))
+        given = query_of(asked_for) | wire.named_in(path_of(asked_for))
+        room = next((given[name] for name in wire.conversation if name in given), "")
+        return room, given.get(wire.user, "")
+
     def reset(self) -> None:
         """Counts from the beginning again: the next request gets the first recorded answer."""
         self._conversations.clear()
@@ -88,33 +98,35 @@ class TapeServer:
             await serve_file(scope, send, self._voices.get(scope["path"]))
             return
         await receive()  # websocket.connect
-        raw = scope.get("raw_path") or scope["path"].encode()
-        asked_for = f"{raw.decode('latin-1')}?{scope['query_string'].decode('latin-1')}"
-        query = query_of(asked_for)
-        reel = self.library.opening(path_of(asked_for), query, self._openings(query))
+        asked_for = _asked_for(scope)
+        path = path_of(asked_for)
+        wire = self.library.wire_at(path)
+        query = query_of(asked_for) | wire.named_in(path)
+        reel = self.library.opening(path, query, self._openings(wire, query))
         if reel is None:
             known = ", ".join(self.library.paths)
-            log.warning("no tape has a connection to %s", path_of(asked_for))
-            message = f"no tape has a connection to {path_of(asked_for)}; there are: {known}"
+            log.warning("no tape has a connection to %s", path)
+            message = f"no tape has a connection to {path}; there are: {known}"
             await _refuse(send, Refused(404, dumps({"message": message}), "application/json"))
         elif reel.tape.refused is not None:
             await _refuse(send, reel.tape.refused)
         else:
             known_here = Known(dict(query), here=self._url_base or base_url(scope))
             offered = scope.get("subprotocols") or ()
+            if wire.limit is not None:
+                await send({"type": LIMIT, "bytes": wire.limit})
             subprotocol = _subprotocol(reel.tape.subprotocol, offered)
             await send({"type": "websocket.accept", "subprotocol": subprotocol})
             await Playing(self, reel, query, known_here, send).run(receive)
 
-    def conversation(self, asks: Asked, query: Mapping[str, str], connection: object) -> Conversation:
+    def conversation(self, wire: Wire, asks: Asked, query: Mapping[str, str], connection: object) -> Conversation:
         """The conversation that a request belongs to."""
-        names = self.library.wire.conversation
-        values = [asks.named(name) or query.get(name) for name in names]
+        values = [asks.named(name) or query.get(name) for name in wire.conversation]
         key = tuple(values) if any(values) else (id(connection),)
         return _recalled(self._conversations, key, Conversation)
 
-    def _openings(self, query: Mapping[str, str]) -> Opened:
-        return _recalled(self._opened, tuple(query.get(name) for name in self.library.wire.conversation), Opened)
+    def _openings(self, wire: Wire, query: Mapping[str, str]) -> Opened:
+        return _recalled(self._opened, tuple(query.get(name) for name in wire.conversation), Opened)
 
     def forget(self, connection: object) -> None:
         """Drops what was counted for a connection."""
@@ -135,12 +147,15 @@ class Playing:
     def __init__(self, server: TapeServer, reel: Reel, query: Mapping[str, str], known: Known, send: Send) -> None:
         self._server = server
         self._reel = reel
+        self._wire = reel.wire
         self._query = query
         self._known = known
         self._send = send
         self._thread = Thread(reel.number, 0)
         self._running: set[asyncio.Task[None]] = set()
         self._lost = asyncio.Event()
+        self._stream = StreamPosition(reel.marks)
+        self._pause: asyncio.TimerHandle | None = None
 
     async def run(self, receive: Receive) -> None:
         """Plays the opening and answers what comes, until one side closes or the recorded connection was lost."""
@@ -150,6 +165,7 @@ class Playing:
         try:
             await asyncio.wait({listening, lost}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._hear_no_pause()
             tasks = (listening, lost, *self._running)
             for task in tasks:
                 task.cancel()
@@ -167,28 +183,75 @@ class Playing:
             await self._answer(message.get("bytes") or b"" if said is None else said)
 
     async def _answer(self, said: str | bytes) -> None:
-        server = self._server
-        asks = asked(said, server.library.identities)
+        server, reading = self._server, self._wire.stream
+        if reading is not None and isinstance(said, str) and (size := reading.size(said)) is not None:
+            self._come(size)
+            return
+        asks = asked(said, server.library.identities(self._wire))
         self._known.given.update(
             {path[-1]: value for path, value in asks.identity.items() if isinstance(path[-1], str)}
         )
-        conversation = server.conversation(asks, self._query, self)
-        found = server.library.requests.find(asks, conversation, self._thread)
+        conversation = server.conversation(self._wire, asks, self._query, self)
+        found = server.library.requests(self._wire).find(asks, conversation, self._thread)
         if found is None:
             await self._refuse(asks)
             return
         log.debug("a request is answered by %s", found.exchange.source)
-        self._begin(server.library.reels[found.tape].cutter, found.exchange.number, asks)
+        reel = server.library.reels[found.tape]
+        await self._leave_stream(reel, found.exchange.number)
+        self._begin(reel.cutter, found.exchange.number, asks)
+
+    def _come(self, size: int) -> None:
+        """A piece of a stream has come."""
+        self._hear_no_pause()
+        self._stream.come(size)
+        self._pause = asyncio.get_running_loop().call_later(PAUSE, self._stop_stream)
+        self._go_on()
+
+    def _stop_stream(self) -> None:
+        """No piece has come for a while."""
+        self._stream.stopped()
+        self._go_on()
+
+    async def _leave_stream(self, reel: Reel, number: int) -> None:
+        """A request is answered: what the stream has reached comes before, and it goes on behind it."""
+        self._hear_no_pause()
+        self._stream.stopped()
+        noticed = False
+        while self._notice():
+            noticed = True
+        if noticed and not self._server.speed:
+            await asyncio.wait(set(self._running))  # without pauses nothing else keeps the order
+        if reel.number != self._reel.number:
+            self._reel, self._stream = reel, StreamPosition(reel.marks)
+        self._stream.asked(number)
+
+    def _go_on(self) -> None:
+        """What the stream has reached comes once the answers under way have been given, as it did on the tape."""
+        if not self._running:
+            self._notice()
+
+    def _notice(self) -> bool:
+        number = self._stream.take()
+        if number is None:
+            return False
+        self._thread.tape, self._thread.place = self._reel.number, number
+        self._begin(self._reel.cutter, number, Asked("", {}, {}))
+        return True
+
+    def _hear_no_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
     async def _refuse(self, asks: Asked) -> None:
         """Tells the client that no tape answers, and the log what came nearest."""
         server = self._server
-        near = server.library.requests.nearest(asks)
+        near = server.library.requests(self._wire).nearest(asks)
         reason = NOT_ON_TAPE + (f"; nearest: {', '.join(map(str, near))}" if near else ": the tapes have no requests")
         log.warning("%s", reason)
-        wire = server.library.wire
-        connection = server.library.connection(self._known, server.ids)
-        await self._send({"type": "websocket.send", "text": wire.refusal(connection, reason, server.ids)})
+        connection = server.library.connection(self._wire, self._known, server.ids)
+        await self._send({"type": "websocket.send", "text": self._wire.refusal(connection, reason, server.ids)})
 
     def _begin(self, cutter: Cutter, number: int, asks: Asked) -> None:
         task = asyncio.create_task(self._play(cutter, number, asks), name="answer")
@@ -199,6 +262,8 @@ class Playing:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, OSError):
             log.error("an answer broke off", exc_info=error)  # OSError: the client is gone
+        if not task.cancelled():
+            self._go_on()
 
     async def _play(self, cutter: Cutter, number: int, asks: Asked) -> None:
         server = self._server
@@ -236,6 +301,8 @@ class Playing:
             await self._server.clock.sleep(LAST_WORDS)
             self._lost.set()
             return
+        for task in self._running - {asyncio.current_task()}:
+            task.cancel()
         # ASGI cannot close without a code.
         await self._send({"type": "websocket.close", "code": 1000 if code == NO_STATUS else code, "reason": reason})
 
@@ -277,3 +344,9 @@ async def _refuse(send: Send, refused: Refused) -> None:
         headers.append((b"content-type", refused.content_type.encode("latin-1", "replace")))
     await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _asked_for(scope: Scope) -> str:
+    """Path and query, as the client wrote them."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return f"{raw.decode('latin-1')}?{scope['query_string'].decode('latin-1')}"
