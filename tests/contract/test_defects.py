@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from app import serving
+from app import socket_protocol
 from app.contract.chldo.rules import RULES
 from app.contract.chldo.words import V1
 from tests.contract.defects import DEFECTS, Defect
@@ -31,7 +31,7 @@ def patience(defect: Defect) -> float:
 def _hasty() -> Iterator[None]:
     """A socket that is refused for its size need not be read on for two seconds here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving, "LINGER", 0.05)
+        patch.setattr(socket_protocol, "LINGER", 0.05)
         yield
 
 
