@@ -27,9 +27,12 @@ from starlette.websockets import WebSocket
 
 from app.addresses import encoded_url
 from app.chldo.reading import frame_type
+from app.chldo.revisions import REVISIONS
 from app.chldo.wire import ChldoWire
 from app.control.access import Access, guard
+from app.control.docs_page import docs_routes
 from app.control.health import health_routes
+from app.control.home import HomeFacts, home_routes
 from app.control.refusals import describe, known_parameters, no_such_endpoint
 from app.cors import Cors, SocketOrigins
 from app.emulation.calls import Calls
@@ -423,6 +426,13 @@ class Application(FastAPI):
             if f"{path}/" not in self.sockets and (path.endswith("*") or not path.startswith(below))
         ]
 
+    def wires_at(self) -> dict[str, str]:
+        """The paths of sockets, and the wire or the tapes that speak there."""
+        if self.tapes is not None:
+            return dict.fromkeys(self.tapes.library.paths, "tape")
+        program: Program = self.state.program
+        return {path: wire.name for wire in program.wires for path in self._known() if path in wire.sockets}
+
     async def complete(self) -> None:
         """Loads the endpoints that are still missing."""
         while self.late:
@@ -491,8 +501,7 @@ def create_app(
         title="chldo emulator",
         version=program.version,
         lifespan=program.lifespan,
-        docs_url=f"{CONTROL}/docs" if settings.control.enabled else None,
-        swagger_ui_oauth2_redirect_url=None,
+        docs_url=None,  # FastAPI's own page loads its scripts from the network
         redoc_url=None,
         openapi_url=f"{CONTROL}/openapi.json" if settings.control.enabled else None,
     )
@@ -509,11 +518,16 @@ def create_app(
         app.sockets.update(wire.sockets)
         app.router.routes.extend(Route(path, for_sockets) for path in wire.sockets if not path.endswith("*"))
     if settings.control.enabled:
+        app.docs_url = f"{CONTROL}/docs"
+        app.router.routes.extend(docs_routes().routes)
         app.add_exception_handler(HTTPException, no_such_endpoint)
         app.late.append(partial(plane_routes, program, access))
     if settings.tape is not None:
         tapes = app.tapes = open_tapes(settings.tape, settings, world, program.wires)
         app.sockets[ANY] = stage.lines.around(tapes, wire="tape", reader=taped_frame_type, about=tapes.about)
+    demo = REVISIONS[settings.revision].path if settings.fixtures is None and settings.tape is None else None
+    home = HomeFacts(program.report, app.wires_at, demo, settings.control.enabled)
+    app.router.routes.extend(home_routes(home).routes)
     return app
 
 

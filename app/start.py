@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from app.chldo.revisions import REVISIONS
+from app.demo import DEMO_KEY, chat_command
 from app.logs import HeldLogs, configure_logs
 from app.main import create_app
 from app.serving import keep_loaded, listen, server_of
@@ -24,7 +25,6 @@ from app.standard_streams import leave_unwritten, when_input_ends
 if TYPE_CHECKING:
     from app.control.access import Access
 
-DEMO_KEY = "d4a3653a4ba72d6e04a293"
 FROM_HERE = "from this machine; through a proxy only with a token: set CHLDO_CONTROL_TOKEN"
 
 
@@ -115,7 +115,7 @@ def print_banner(listener: socket.socket, settings: Settings, access: Access) ->
     program = "chldo-emulator" if shutil.which("chldo-emulator") else shlex.quote(sys.argv[0])
     pasted = (
         f"  demo key    {DEMO_KEY}",
-        f'  paste this  {program} chat ws://{at}{path} --api-key {DEMO_KEY} -m "안녕하세요"',
+        f"  paste this  {chat_command(program, f'ws://{at}{path}')}",
     )
     endpoints = settings.control.enabled and settings.tape is None
     lines = (
