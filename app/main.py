@@ -44,7 +44,7 @@ from app.hashee.wire import HasheeWire
 from app.head_requests import answer_head
 from app.http_routes import UnusableEnvironment, check_route
 from app.malangee.wire import MalangeeWire
-from app.settings import Settings, SettingsError, shipped
+from app.settings import Settings, SettingsError, serves_demo, shipped
 from app.socket_protocol import VERSION
 
 if TYPE_CHECKING:
@@ -525,7 +525,7 @@ def create_app(
     if settings.tape is not None:
         tapes = app.tapes = open_tapes(settings.tape, settings, world, program.wires)
         app.sockets[ANY] = stage.lines.around(tapes, wire="tape", reader=taped_frame_type, about=tapes.about)
-    demo = REVISIONS[settings.revision].path if settings.fixtures is None and settings.tape is None else None
+    demo = REVISIONS[settings.revision].path if serves_demo(settings) else None
     home = HomeFacts(program.report, app.wires_at, demo, settings.control.enabled)
     app.router.routes.extend(home_routes(home).routes)
     return app

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError as UnreadableSettings
 
+from app.demo import DEMO_KEY
 from app.emulation.clock import CENTURY, check_instant
 from app.forwarding import TrustedProxies
 
@@ -343,6 +344,18 @@ def _first_line(error: ValidationError, given: dict[str, Any], table: dict[str, 
     if first["type"] == "extra_forbidden":
         message = "unknown setting"
     return f"{source}: {message}{shown}"
+
+
+def serves_demo(settings: Settings) -> bool:
+    """Whether the demo key opens a space: with the shipped fixtures, or with a copy of them that still has it."""
+    if settings.tape is not None:
+        return False
+    if settings.fixtures is None:
+        return True
+    try:
+        return DEMO_KEY in (settings.fixtures / "spaces.yaml").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def shipped(name: str) -> Path:

@@ -19,7 +19,7 @@ from app.demo import DEMO_KEY, chat_command
 from app.logs import HeldLogs, configure_logs
 from app.main import create_app
 from app.serving import keep_loaded, listen, server_of
-from app.settings import Settings, SettingsError
+from app.settings import Settings, SettingsError, serves_demo
 from app.standard_streams import leave_unwritten, when_input_ends
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def print_banner(listener: socket.socket, settings: Settings, access: Access) ->
         *((f"  endpoints   http://{at}/_emulator/docs, of all wires",) if endpoints else ()),
         *((f"  control     http://{at}/_emulator/ with the token {access.made}",) if access.made else ()),
         *((f"  control     http://{at}/_emulator/ {FROM_HERE}",) if endpoints and access.token is None else ()),
-        *(pasted if settings.fixtures is None and settings.tape is None else ()),
+        *(pasted if serves_demo(settings) else ()),
         *(
             ()
             if settings.tape is None

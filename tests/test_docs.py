@@ -233,7 +233,7 @@ def test_every_endpoint_is_documented() -> None:
     }
     assert {"GET", "POST"} == {method for method, _ in asked}
     pages = {("GET", app.openapi_url), ("GET", app.docs_url)}
-    assert set(re.findall(r"`(GET|POST) (/\S+)`", section(WIRE, "## HTTP"))) == asked | pages
+    assert set(re.findall(r"`(GET|POST) (/[^`\s]*)`", section(WIRE, "## HTTP"))) == asked | pages
 
 
 def of_hashee(about: dict[str, Any]) -> bool:
@@ -252,6 +252,16 @@ def test_every_endpoint_of_hashee_is_documented() -> None:
     }
     assert len(asked) > 60
     assert set(re.findall(r"\| `(GET|POST|PUT|PATCH|DELETE) (/\S+)` \|", page)) == asked
+
+
+def test_the_choices_of_hashee_that_rules_name_are_on_its_page_under_their_numbers() -> None:
+    page = (ROOT / "docs" / "hashee.md").read_text(encoding="utf-8")
+    choices = dict(re.findall(r"^(\d+)\. (.+)$", section(page, "## Choices of the emulator"), re.MULTILINE))
+    assert list(choices) == [str(number + 1) for number in range(len(choices))]
+    named = set(re.findall(r"choice (\d+)", section(page, "## Checks")))
+    words = {"2": "Sending", "3": "Streams", "4": "close codes", "5": "auth.renew", "6": "not valid", "10": "Pings"}
+    assert named == set(words)
+    assert all(word in choices[number] for number, word in words.items())
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.settings import Settings
 from tests.live import PATIENCE, LiveServer, sendmsg, talk
 
 ROOT = Path(__file__).parent.parent
@@ -209,6 +210,20 @@ def test_the_options_of_chat_in_the_text_are_its_own(demo: LiveServer, tmp_path:
     frames = [json.loads(line) for line in done.stdout.splitlines()]
     voices = [frame for frame in frames if frame["status"] == "voice_ready"]
     assert len(list((tmp_path / "heard").glob("*.mp3"))) == len(voices) > 0
+
+
+def test_compose_passes_token_seed_and_fixtures_to_every_emulator() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    emulators = [service for service in services.values() if service.get("build")]
+    assert len(emulators) == 3
+    for service in emulators:
+        given = service["environment"]
+        for name in ("CHLDO_CONTROL_TOKEN", "CHLDO_SEED"):
+            assert given[name] is None, "from the shell, and unset where it is unset there"
+        mounts = [mount.rsplit(":", 2) for mount in service["volumes"]]
+        assert ["${FIXTURES:-./fixtures}", given["CHLDO_FIXTURES"], "ro"] in mounts
+        passed_on = {name for name, value in given.items() if value is None}
+        assert passed_on <= {f"CHLDO_{key.upper()}" for key in (*Settings.model_fields, "control_token")}
 
 
 def test_the_compose_profiles_and_ports_are_there() -> None:

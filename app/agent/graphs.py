@@ -19,6 +19,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from app.extras import install_extra
+
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 
@@ -72,7 +74,7 @@ class GraphShelf:
             return graph
         if self._saver is None:
             raise GraphError(
-                f"graph {name!r} declares a checkpointer: install chldo-emulator[checkpoint] or [postgres]"
+                f"graph {name!r} declares a checkpointer: {install_extra('checkpoint')} (with PostgreSQL: postgres)"
             )
         return graph.copy(update={"checkpointer": self._saver})
 

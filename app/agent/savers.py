@@ -11,6 +11,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from app.agent.graphs import GraphError
+from app.extras import install_extra
 
 
 async def open_saver(url: str | None, folder: Path, stack: AsyncExitStack) -> BaseCheckpointSaver[Any]:
@@ -21,14 +22,14 @@ async def open_saver(url: str | None, folder: Path, stack: AsyncExitStack) -> Ba
         try:
             from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
         except ImportError:
-            raise GraphError("a graph declares a checkpointer: install chldo-emulator[postgres]") from None
+            raise GraphError(f"a graph declares a checkpointer: {install_extra('postgres')}") from None
         plain = "postgresql://" + url.partition("://")[2]
         keeper: Any = await stack.enter_async_context(AsyncPostgresSaver.from_conn_string(plain))
     else:
         try:
             from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
         except ImportError:
-            raise GraphError("a graph declares a checkpointer: install chldo-emulator[checkpoint]") from None
+            raise GraphError(f"a graph declares a checkpointer: {install_extra('checkpoint')}") from None
         keeper = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(folder / "graphs.sqlite3")))
     await keeper.setup()
     saver: BaseCheckpointSaver[Any] = keeper

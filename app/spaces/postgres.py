@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.extras import install_extra
 from app.spaces.failures import StoreClosed, StoreFailure, StoreUnreachable
 from app.spaces.schema import is_settled, settle
 
@@ -48,7 +49,7 @@ class PostgresServer:
         try:
             import asyncpg
         except ModuleNotFoundError as missing:
-            raise StoreUnreachable("PostgreSQL needs the extra: pip install 'chldo-emulator[postgres]'") from missing
+            raise StoreUnreachable(f"the store is on PostgreSQL: {install_extra('postgres')}") from missing
         self.faults: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError)
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         query = dict(url.query)

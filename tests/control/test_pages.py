@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.demo import console_snippet
+from app.demo import DEMO_KEY, console_snippet
+from app.main import create_app
+from app.settings import load_settings, serves_demo
 from tests.browser import PROGRAM, browser, served
-from tests.control.conftest import Control
-from tests.live import PATIENCE, LiveServer
+from tests.live import PATIENCE, LiveServer, write_fixtures
 from tests.test_readme import ENGLISH, KOREAN, PRINTED_PORT, blocks
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,8 +61,17 @@ def test_the_console_snippet_is_the_one_of_both_readmes() -> None:
         assert snippet.strip() == console_snippet(f"ws://127.0.0.1:{PRINTED_PORT}/v3/").strip()
 
 
-def test_a_server_with_fixtures_of_its_own_offers_no_demo_key(control: Control) -> None:
-    page = get(control.server.http, **BROWSER).text
+async def test_only_a_server_with_the_demo_key_offers_it(tmp_path: Path) -> None:
+    fixtures = write_fixtures(tmp_path / "own", replies=[])
+    assert serves_demo(load_settings(fixtures=fixtures))
+    spaces = fixtures / "spaces.yaml"
+    spaces.write_text(spaces.read_text(encoding="utf-8").replace(DEMO_KEY, "another-key"), encoding="utf-8")
+    assert not serves_demo(load_settings(fixtures=fixtures))
+    assert not serves_demo(load_settings(fixtures=tmp_path / "none"))
+    assert not serves_demo(load_settings(tape=tmp_path))
+    app = create_app(load_settings(fixtures=fixtures))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as client:
+        page = (await client.get("/", headers=BROWSER)).text
     assert "<pre>" not in page
     assert "/v3/" in page
 
