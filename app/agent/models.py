@@ -147,11 +147,12 @@ class ChatModels:
 
     def _first_client(self) -> ChatOpenAI:
         if self._client is None:
-            from langchain_openai import ChatOpenAI  # most of a second, as above
             from pydantic import SecretStr
 
+            from app.agent.upstream_model import UpstreamModel  # most of a second, as above
+
             upstream, endpoint = self._upstream, self.endpoint
-            self._client = ChatOpenAI(
+            self._client = UpstreamModel(
                 model="any",
                 api_key=SecretStr(upstream.api_key or "not-needed"),
                 base_url=upstream.url,  # always said, or variables of the shell would say it

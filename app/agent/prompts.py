@@ -39,7 +39,8 @@ def _lines(turns: Sequence[tuple[str | None, str]]) -> list[str]:
     for said, reply in turns:
         if said is not None:
             lines.append(f"user: {said}")
-        lines.append(f"assistant: {reply}")
+        if reply.strip():
+            lines.append(f"assistant: {reply}")
     return lines
 
 

@@ -66,15 +66,30 @@ Happening = AgentEvent | AgentToken | AgentMessageEnd | AgentOffer
 def conversation(
     prompt: str, earlier: Sequence[AnyMessage], msg: str | None, picture: str | None = None
 ) -> list[AnyMessage]:
-    """The graph's input: the prompt, the earlier messages, and the new one, with its `picture` (a data URL), if any."""
-    messages: list[AnyMessage] = [SystemMessage(prompt, id="prompt")] if prompt else []
-    messages.extend(earlier)
+    """The graph's input: the prompt, the earlier messages as far as they say anything, and the new one, with its
+    `picture` (a data URL), if any.
+    """
+    messages: list[AnyMessage] = [SystemMessage(prompt, id="prompt")] if prompt.strip() else []
+    messages.extend(message for message in earlier if not is_blank(message))
     if picture is not None:
         parts: list[str | dict[str, Any]] = [] if msg is None else [{"type": "text", "text": msg}]
         messages.append(HumanMessage([*parts, {"type": "image_url", "image_url": {"url": picture}}]))
     elif msg is not None:
         messages.append(HumanMessage(msg))
     return messages
+
+
+def is_blank(message: BaseMessage) -> bool:
+    """Whether a message says nothing and calls nothing: many providers refuse a conversation with such a one."""
+    parts = message.content if isinstance(message.content, list) else [message.content]
+    calls = any(getattr(message, kind, ()) for kind in ("tool_calls", "invalid_tool_calls"))
+    return not calls and not any(map(_says, parts))
+
+
+def _says(part: str | dict[str, Any]) -> bool:
+    """Whether a part of a message is more than white space."""
+    text = part if isinstance(part, str) else part.get("text", "…")
+    return not isinstance(text, str) or bool(text.strip())
 
 
 async def run_graph(

@@ -153,6 +153,27 @@ async def test_headers_without_end_are_given_up(
     assert quiet(caplog)
 
 
+@pytest.mark.parametrize("nothing", ["", " \n"])
+async def test_an_empty_answer_is_no_message_of_the_history(
+    live: LiveServer, upstream: BrokenUpstream, nothing: str
+) -> None:
+    room = f"empty-{len(nothing)}"
+    asked = len(upstream.bodies)
+    async with talk(live, room_uid=room) as peer:
+        upstream.answer = head() + chunk(nothing) + chunk(finish="stop")
+        frames = await peer.turn(sendmsg("하나", room_uid=room))
+        upstream.answer = GOOD
+        await peer.turn(sendmsg("둘", room_uid=room))
+        await peer.turn(sendmsg("셋", room_uid=room))
+    assert not [frame for frame in frames if frame["msgtype"] == "error"]
+    assert [(one["role"], one["content"]) for one in upstream.requests[asked + 2]["messages"]] == [
+        ("user", "하나"),
+        ("user", "둘"),
+        ("assistant", "안녕하세요."),
+        ("user", "셋"),
+    ]
+
+
 @pytest.mark.parametrize("extra", [b"event: ping\n\n", b": keep-alive\n\n", b"retry: 3000\n\n", b"id: 7\n\n", b"\n\n"])
 async def test_what_only_keeps_a_connection_alive_does_no_harm(
     live: LiveServer, upstream: BrokenUpstream, extra: bytes
@@ -166,6 +187,7 @@ async def test_what_only_keeps_a_connection_alive_does_no_harm(
     assert '"error"' not in answer.text
 
 
+EMPTY = head() + chunk("") + chunk(finish="stop")
 ON_OTHER_WIRES = ["an error event", "an HTML page", "a stream that just ends", "a page of 300 KB"]
 
 
@@ -185,6 +207,7 @@ async def test_malangee_says_it_and_keeps_nothing_of_a_cut_answer(
     told = [message["content"] for message in upstream.requests[asked]["messages"]]
     assert told[-1] == "Again?"
     assert not [text for text in told if "half" in text]
+    assert all(told)
     assert quiet(caplog)
 
 
@@ -217,3 +240,18 @@ async def completion(live: LiveServer, *, stream: bool) -> httpx.Response:
     async with httpx.AsyncClient(timeout=PATIENCE, headers={"authorization": f"Bearer {DEMO_KEY}"}) as client:
         body = {"model": "real", "messages": [{"role": "user", "content": "안녕"}], "stream": stream}
         return await client.post(f"{live.http}/v1/chat/completions", json=body)
+
+
+async def test_an_empty_answer_is_no_message_in_malangee(live: LiveServer, upstream: BrokenUpstream) -> None:
+    async with call(live, f"{GUEST}/empty") as caller:
+        upstream.answer = EMPTY
+        asked = len(upstream.bodies)
+        await caller.send({"type": "text", "text": "Hello?"})
+        while len(upstream.bodies) == asked:
+            await caller.settled()
+        upstream.answer = GOOD
+        await caller.send({"type": "text", "text": "Again?"})
+        while "안녕하세요." not in [frame.get("transcript") for frame in caller.frames]:
+            await caller.until("transcript.done", caller.count("transcript.done") + 1)
+    assert all(message["content"].strip() for request in upstream.requests[asked:] for message in request["messages"])
+    assert upstream.requests[asked + 1]["messages"][-1]["content"] == "Again?"
