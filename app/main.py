@@ -273,7 +273,9 @@ async def open_engine(settings: Settings, stage: Stage, stack: AsyncExitStack) -
     stack.push_async_callback(models.close)
     listing = settings.agent.graphs or shipped("langgraph.json")
     graphs = await asyncio.to_thread(GraphShelf, listing)
-    named = {seed.space.graph for seed in fixtures.spaces}
+    named = {seed.space.graph for seed in fixtures.spaces} | {settings.malangee.graph}
+    for file in fixtures.wires.values():
+        named.update(getattr(file, "graphs", ()))
     if await asyncio.to_thread(lambda: any(graphs.declares_checkpointer(name) for name in named)):
         from app.agent.savers import open_saver
 

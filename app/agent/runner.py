@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.types import Interrupt
 
-from app.agent.graphs import Graph
+from app.agent.inputs import GraphInput
+from app.agent.said import INTERRUPT, SaidMessages
 
 SILENT = "nostream"
 """LangGraph's own tag for a model whose tokens are not for the user."""
@@ -63,46 +65,16 @@ class AgentOffer:
 Happening = AgentEvent | AgentToken | AgentMessageEnd | AgentOffer
 
 
-def conversation(
-    prompt: str, earlier: Sequence[AnyMessage], msg: str | None, picture: str | None = None
-) -> list[AnyMessage]:
-    """The graph's input: the prompt, the earlier messages as far as they say anything, and the new one, with its
-    `picture` (a data URL), if any.
+async def run_graph(entry: GraphInput, config: RunnableConfig, *, events: bool) -> AsyncGenerator[Happening, None]:
+    """Runs a graph; ends when it ends, raises what it raises, and `GraphError` for a question that nobody could answer.
+
+    What its models stream comes token by token, other assistant messages and the question of an `interrupt()` as one
+    token each. `events`: whether anybody wants the events that are no tokens.
     """
-    messages: list[AnyMessage] = [SystemMessage(prompt, id="prompt")] if prompt.strip() else []
-    messages.extend(message for message in earlier if not is_blank(message))
-    if picture is not None:
-        parts: list[str | dict[str, Any]] = [] if msg is None else [{"type": "text", "text": msg}]
-        messages.append(HumanMessage([*parts, {"type": "image_url", "image_url": {"url": picture}}]))
-    elif msg is not None:
-        messages.append(HumanMessage(msg))
-    return messages
-
-
-def is_blank(message: BaseMessage) -> bool:
-    """Whether a message says nothing and calls nothing: many providers refuse a conversation with such a one."""
-    parts = message.content if isinstance(message.content, list) else [message.content]
-    calls = any(getattr(message, kind, ()) for kind in ("tool_calls", "invalid_tool_calls"))
-    return not calls and not any(map(_says, parts))
-
-
-def _says(part: str | dict[str, Any]) -> bool:
-    """Whether a part of a message is more than white space."""
-    text = part if isinstance(part, str) else part.get("text", "…")
-    return not isinstance(text, str) or bool(text.strip())
-
-
-async def run_graph(
-    graph: Graph, messages: list[AnyMessage], config: RunnableConfig, *, events: bool
-) -> AsyncGenerator[Happening, None]:
-    """Runs `graph` on `messages`; ends when the graph ends, raises what the graph raises.
-
-    A graph that streams no token gives its last AI message as one token. `events`: whether anybody wants the events
-    that are no tokens.
-    """
-    spoken = False
+    said = SaidMessages(entry.graph, [*entry.messages, *entry.known])
+    offered = False
     half = ""  # of a character that a model cut in two
-    happenings = graph.astream_events({"messages": messages}, config, version="v2")
+    happenings = entry.graph.astream_events(entry.given, config, version="v2")
     async with aclosing(cast(AsyncGenerator[Any, None], happenings)) as stream:
         async for event in stream:
             name = event["event"]
@@ -115,33 +87,41 @@ async def run_graph(
                 if text and (half or (not text.isascii() and _SURROGATE.search(text))):
                     text, half = _mend(half + text)
                 if text:
-                    spoken = True
+                    said.streamed(chunk.id, text)
                     yield AgentToken(text, event["run_id"], event["parent_ids"], event["tags"])
                 elif events and chunk.tool_call_chunks:
                     yield AgentEvent(name, event["run_id"], event["parent_ids"], event["tags"], _dump(chunk))
-            elif name == "on_chain_end" and not event["parent_ids"]:
+                continue
+            if name == "on_chat_model_end" and SILENT not in event["tags"]:
+                yield AgentMessageEnd()
+            for text in _said_by(event, said, entry):
+                yield AgentToken(text, event["run_id"], event["parent_ids"], [])
+                yield AgentMessageEnd()
+            if not event["parent_ids"]:
+                offered = offered or (name == "on_chain_stream" and _offers(event["data"].get("chunk")))
                 state = event["data"].get("output")
-                text = "" if spoken else last_reply(state)
-                if text:
-                    yield AgentToken(text, event["run_id"], [], [])
-                if isinstance(state, dict) and "choices" in state:
+                if name == "on_chain_end" and offered and isinstance(state, dict) and "choices" in state:
                     yield AgentOffer(state["choices"])
-                if events:
-                    yield _event(event)
-            else:
-                if name == "on_chat_model_end" and SILENT not in event["tags"]:
-                    yield AgentMessageEnd()
-                if events:
-                    yield _event(event)
+            if events:
+                yield _event(event)
 
 
-def last_reply(state: object) -> str:
-    """The text of the last AI message of a graph's state; "" if there is none."""
-    if isinstance(state, dict):
-        for message in reversed(state.get("messages") or []):
-            if isinstance(message, AIMessage):
-                return whole(str(message.text))
-    return ""
+def _said_by(event: Any, said: SaidMessages, entry: GraphInput) -> Iterator[str]:
+    """What an event has to be said of, tokens apart."""
+    name, inside = event["event"], bool(event["parent_ids"])
+    if name == "on_chain_end":
+        return said.node_ended(event) if inside else said.graph_ended(event["data"].get("output"))
+    if name != "on_chain_stream" or inside:
+        return iter(())
+    chunk = event["data"].get("chunk")
+    if isinstance(chunk, dict) and INTERRUPT in chunk:
+        return iter(entry.ask(chunk[INTERRUPT]))
+    return said.graph_updated(chunk)
+
+
+def _offers(chunk: object) -> bool:
+    """Whether a node offers choices. What an earlier run of the thread has offered is none of this one's."""
+    return isinstance(chunk, dict) and any(isinstance(part, dict) and "choices" in part for part in chunk.values())
 
 
 def _event(event: Any) -> AgentEvent:
@@ -182,6 +162,8 @@ def _plain(value: object) -> Any:
         return whole(value)
     if value is None or isinstance(value, int | float | bool):
         return value
+    if isinstance(value, Interrupt):
+        return {"value": _plain(value.value), "id": value.id}
     return whole(str(value))
 
 

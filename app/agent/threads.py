@@ -10,8 +10,9 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any, cast
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
 
 from app.agent.graphs import Graph, GraphShelf
@@ -22,6 +23,10 @@ def thread_id(space_uid: str, room_uid: str) -> str:
     return f"{space_uid}/{room_uid}"
 
 
+NESTED, ASKED = "chldo_nested", "chldo_asked"
+"""Metadata of a thread that waits for an answer: the namespaces of its subgraphs, and the question that was asked."""
+
+
 class RoomThread:
     """One turn on a thread."""
 
@@ -29,21 +34,70 @@ class RoomThread:
         assert isinstance(graph.checkpointer, BaseCheckpointSaver)
         self._saver: BaseCheckpointSaver[Any] = graph.checkpointer
         self._copy = InMemorySaver()
-        self._at: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+        self._name = thread_id
         self.graph: Graph = graph.copy(update={"checkpointer": self._copy})
+        self.messages: list[BaseMessage] = []
+        """What the thread holds when the turn begins."""
+        self.waits_for: str | None = None
+        """The id of the question (`interrupt`) that the turn answers."""
+
+    def _at(self, namespace: str = "") -> RunnableConfig:
+        return {"configurable": {"thread_id": self._name, "checkpoint_ns": namespace}}
 
     async def recall(self) -> None:
         """Lets the turn see what the thread knows."""
-        known = await self._saver.aget_tuple(self._at)
-        if known is not None:
-            versions = known.checkpoint["channel_versions"]
-            await self._copy.aput(self._at, known.checkpoint, known.metadata, versions)
+        known = await self._saver.aget_tuple(self._at())
+        if known is None:
+            return
+        await write(self._copy, known)
+        about = cast(dict[str, Any], known.metadata)
+        for namespace in about.get(NESTED, ()):
+            nested = await self._saver.aget_tuple(self._at(namespace))
+            if nested is not None:
+                await write(self._copy, nested)
+        state = await self.graph.aget_state(self._at())
+        held = state.values.get("messages") if isinstance(state.values, dict) else None
+        self.messages = [message for message in held or () if isinstance(message, BaseMessage)]
+        questions = [question.id for question in state.interrupts]
+        asked = about.get(ASKED)
+        self.waits_for = asked if asked in questions else next(iter(questions), None)
 
-    async def keep(self) -> None:
-        """Makes what the turn left in the thread its new state."""
-        left = await self._copy.aget_tuple(self._at)
-        if left is not None:
-            await self._saver.aput(self._at, left.checkpoint, left.metadata, left.checkpoint["channel_versions"])
+    async def keep(self, asked: str | None = None) -> None:
+        """Makes what the turn left in the thread its new state. `asked`: the question it ended with."""
+        left = await self._copy.aget_tuple(self._at())
+        if left is None:
+            return
+        more: dict[str, Any] = {}
+        if asked is not None:
+            nested = {
+                str(known.config["configurable"]["checkpoint_ns"])
+                async for known in self._copy.alist({"configurable": {"thread_id": self._name}})
+            }
+            more = {ASKED: asked, NESTED: sorted(nested - {""})}
+        for namespace in more.get(NESTED, ()):
+            inner = await self._copy.aget_tuple(self._at(namespace))
+            if inner is not None:
+                await write(self._saver, inner)
+        metadata = {name: value for name, value in left.metadata.items() if name not in (NESTED, ASKED)}
+        await write(self._saver, left._replace(metadata=cast(CheckpointMetadata, {**metadata, **more})))
+
+
+async def write(saver: BaseCheckpointSaver[Any], known: CheckpointTuple) -> None:
+    """Makes a checkpoint the newest one of its thread and namespace."""
+    about = known.config["configurable"]
+    at: RunnableConfig = {
+        "configurable": {"thread_id": about["thread_id"], "checkpoint_ns": about.get("checkpoint_ns", "")}
+    }
+    put = await saver.aput(at, known.checkpoint, known.metadata, known.checkpoint["channel_versions"])
+    by_task: dict[str, list[tuple[str, Any]]] = {}
+    for task, channel, value in known.pending_writes or ():
+        by_task.setdefault(task, []).append((channel, value))
+    for task, writes in by_task.items():
+        await saver.aput_writes(put, writes, task)
+
+
+WHOLE = 9
+"""Texts of a thread in a snapshot."""
 
 
 class BadThread(Exception):
@@ -52,12 +106,10 @@ class BadThread(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """The state of a room's thread, and the saver that keeps it."""
+    """The state of a thread, or of a subgraph of one, and the saver that keeps it."""
 
     saver: BaseCheckpointSaver[Any]
-    name: str
-    checkpoint: Checkpoint
-    metadata: CheckpointMetadata
+    known: CheckpointTuple
 
 
 class Threads:
@@ -78,19 +130,24 @@ class Threads:
         return gone
 
     async def take(self) -> list[list[str]]:
-        """The newest state of every thread: graph, thread, and four texts only `put` understands."""
+        """The newest state of every thread: graph, thread, and texts only `read` understands."""
         taken: list[list[str]] = []
         for graph, saver in self._graphs.savers().items():
-            seen: set[str] = set()
-            async for known in saver.alist(None):
+            newest: dict[tuple[str, str], CheckpointTuple] = {}
+            async for known in saver.alist(None):  # they come newest first
                 at = known.config["configurable"]
-                name = at["thread_id"]
-                if at.get("checkpoint_ns") or name in seen:
-                    continue
-                seen.add(name)  # they come newest first
-                kinds = [saver.serde.dumps_typed(part) for part in (known.checkpoint, known.metadata)]
+                newest.setdefault((at["thread_id"], at.get("checkpoint_ns") or ""), known)
+            for (name, namespace), known in newest.items():
+                root = newest.get((name, ""))
+                if namespace and (root is None or namespace not in cast(Any, root.metadata).get(NESTED, ())):
+                    continue  # of a turn that is over
                 taken.append(
-                    [graph, name, *(text for kind, data in kinds for text in (kind, b64encode(data).decode()))]
+                    [
+                        graph,
+                        name,
+                        *_texts(saver, known.checkpoint, known.metadata, list(known.pending_writes or ())),
+                        namespace,
+                    ]
                 )
         return taken
 
@@ -103,21 +160,30 @@ class Threads:
         """Puts threads back, in place of those that are there."""
         await self.forget()
         for thread in threads:
-            at: RunnableConfig = {"configurable": {"thread_id": thread.name, "checkpoint_ns": ""}}
-            versions = thread.checkpoint["channel_versions"]
-            await thread.saver.aput(at, thread.checkpoint, thread.metadata, versions)
+            await write(thread.saver, thread.known)
+
+
+def _texts(saver: BaseCheckpointSaver[Any], *parts: object) -> list[str]:
+    kinds = [saver.serde.dumps_typed(part) for part in parts]
+    return [text for kind, data in kinds for text in (kind, b64encode(data).decode())]
 
 
 def _read(saver: BaseCheckpointSaver[Any], one: list[str]) -> Thread:
     try:
-        _, name, kind, data, other_kind, other_data = one
-        checkpoint = saver.serde.loads_typed((kind, b64decode(data, validate=True)))
-        metadata = saver.serde.loads_typed((other_kind, b64decode(other_data, validate=True)))
+        # Snapshots of before have neither writes nor namespaces.
+        _, name, *texts = one if len(one) == WHOLE else [*one, *_texts(saver, []), ""]
+        *texts, namespace = texts
+        checkpoint, metadata, writes = (
+            saver.serde.loads_typed((kind, b64decode(data, validate=True)))
+            for kind, data in zip(texts[::2], texts[1::2], strict=True)
+        )
         if not isinstance(metadata, dict) or not isinstance(checkpoint["channel_versions"], dict):
             raise TypeError("not a checkpoint")
+        pending = [(str(task), str(channel), value) for task, channel, value in writes]
     except Exception as error:  # a deserialiser may raise anything
         raise BadThread(f"a thread of the graph {one[0]} cannot be read: {type(error).__name__}") from error
-    return Thread(saver, name, checkpoint, cast(CheckpointMetadata, metadata))
+    at: RunnableConfig = {"configurable": {"thread_id": name, "checkpoint_ns": namespace}}
+    return Thread(saver, CheckpointTuple(at, checkpoint, cast(CheckpointMetadata, metadata), None, pending))
 
 
 async def _names(saver: BaseCheckpointSaver[Any]) -> list[str]:

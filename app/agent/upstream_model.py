@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 
-from app.agent.runner import is_blank
+from app.agent.inputs import is_blank
 
 
 class UpstreamModel(ChatOpenAI):

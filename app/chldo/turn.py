@@ -26,12 +26,13 @@ from app.agent.deadline import TimeUp, within
 from app.agent.faults import Happenings, interrupted, struck
 from app.agent.graphs import Graph, GraphError, GraphShelf
 from app.agent.hotwords import HotwordDetector
+from app.agent.inputs import GraphInput, conversation, enter
 from app.agent.models import OPEN_MODEL, ChatModels
 from app.agent.past import Past
 from app.agent.prompts import fill, scene_prompt
-from app.agent.runner import AgentEvent, AgentOffer, AgentToken, conversation, run_graph
+from app.agent.runner import AgentEvent, AgentOffer, AgentToken, run_graph
 from app.agent.sentences import SentenceSplitter
-from app.agent.threads import RoomThread, thread_id
+from app.agent.threads import thread_id
 from app.chldo.frames import Frame
 from app.chldo.memories import Memories, MemoryShelf
 from app.chldo.renders import NO_CREDIT
@@ -197,7 +198,7 @@ class _Turn:
         self._splitter = SentenceSplitter(parts.rules.min_sentence) if splits else None
         self._said_to_model: list[AnyMessage] = []
         self._offered: list[Choice] | None = None
-        self._thread: RoomThread | None = None
+        self._entry: GraphInput | None = None
         self._paying = asyncio.Lock()
 
     def _new_reply(self, window: RoomWindow) -> ReplySteps:
@@ -296,8 +297,8 @@ class _Turn:
         reply = self._reply
         raw = self._revision.raw_events
         async with AsyncExitStack() as stack:
-            graph, messages, config = await self._input(graph, window)
-            running = await self._struck(run_graph(graph, messages, config, events=raw))
+            entry, config = await self._input(graph, window)
+            running = await self._struck(run_graph(entry, config, events=raw))
             running = await stack.enter_async_context(aclosing(running))
             limited = within(self._in.rules.turn_timeout, running)
             happenings = await stack.enter_async_context(aclosing(limited))
@@ -341,8 +342,8 @@ class _Turn:
         self._charged = False  # what it had paid is gone with the rest
         await self._pay()
 
-    async def _input(self, graph: Graph, window: RoomWindow) -> tuple[Graph, list[AnyMessage], RunnableConfig]:
-        """The graph to run (a remembering one on its room's thread), its messages and its config."""
+    async def _input(self, graph: Graph, window: RoomWindow) -> tuple[GraphInput, RunnableConfig]:
+        """How the turn enters the graph (a remembering one on its room's thread), and the graph's config."""
         ask, space = self._ask, self._space
         turns = () if ask.no_history else window.turns
         prompt, told = fill(
@@ -354,6 +355,7 @@ class _Turn:
         )
         configurable: dict[str, Any] = {
             OPEN_MODEL: self._open_model,
+            "thread_id": self._thread_id,
             "turn": {
                 "room_uid": ask.room_uid,
                 "user_id": ask.user_id,
@@ -364,20 +366,22 @@ class _Turn:
                 "space": space.uid,
             },
         }
-        earlier = () if told else turns
-        if self._in.graphs.remembers(graph):
-            thread = RoomThread(graph, self._thread_id)
-            graph = thread.graph
-            configurable["thread_id"] = self._thread_id
-            if not ask.no_history:
-                await thread.recall()
-                earlier = ()
-                if not ask.no_save:
-                    self._thread = thread
-        said = [message for turn in earlier for message in self._past.messages(turn)]
+        earlier = [message for turn in (() if told else turns) for message in self._past.messages(turn)]
         picture = None if self._image is None else await self._in.uploads.data_url(self._image)
-        self._said_to_model = conversation(prompt, said, ask.msg, picture)
-        return graph, self._said_to_model, {"configurable": configurable}
+        entry = await enter(
+            self._in.graphs,
+            graph,
+            self._thread_id,
+            prompt=prompt,
+            earlier=earlier,
+            msg=ask.msg,
+            picture=picture,
+            recall=not ask.no_history,
+        )
+        self._said_to_model = [*entry.messages] or conversation(prompt, earlier, ask.msg, picture)
+        if not ask.no_save:
+            self._entry = entry
+        return entry, {"configurable": configurable}
 
     async def _open_model(self) -> BaseChatModel:
         """Called by the graph when it wants its model: the moment the space has to be able to pay."""
@@ -464,9 +468,9 @@ class _Turn:
             hotwords=() if self._detector is None else tuple(self._detector.fired),
         )
         over = self._in.store.eras.is_over(self._era, self._space.uid, ask.room_uid)
-        if self._thread is not None and not over:
+        if self._entry is not None and not over:
             try:
-                await self._thread.keep()
+                await self._entry.keep()
             except Exception as error:
                 raise StoreFailure(f"the graph's memory cannot be written: {error}") from error
         await self._in.history.save(self._space.uid, ask.room_uid, turn, era=self._era)

@@ -116,6 +116,11 @@ class Cast:
     pairs: tuple[tuple[str, str], ...] = ()
     groups: tuple[CastGroup, ...] = ()
 
+    @property
+    def graphs(self) -> frozenset[str]:
+        """The graphs that answer for agents."""
+        return frozenset(agent.brain.graph for agent in self.agents if agent.brain is not None)
+
 
 def uid(kind: str, name: str) -> str:
     """The id of what is declared without one: always the same for the same name."""

@@ -199,7 +199,10 @@ class Peers:
         try:
             started = await self._streams.start(speaker, agent_id, stream_id, conversation)
             stream = None if isinstance(started, StreamError) else started
-            async with asyncio.timeout(LONGEST), aclosing(self._tokens(brain, message, history, exchange)) as tokens:
+            async with (
+                asyncio.timeout(LONGEST),
+                aclosing(self._tokens(peer, brain, message, history, exchange)) as tokens,
+            ):
                 said = await self._speak(tokens, stream)
         finally:
             if stream is not None and not said:
@@ -254,14 +257,16 @@ class Peers:
             await self._ledger.tell(Event(AgentTyping(agent_id, conversation, on), there))
 
     async def _tokens(
-        self, brain: Brain, message: MessageNew, history: list[tuple[bool, str]], exchange: Exchange
+        self, peer: _Peer, brain: Brain, message: MessageNew, history: list[tuple[bool, str]], exchange: Exchange
     ) -> AsyncGenerator[str, None]:
         """What the graph says, piece by piece."""
         from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
         from app.agent.faults import struck
+        from app.agent.inputs import enter
         from app.agent.models import OPEN_MODEL
-        from app.agent.runner import AgentToken, conversation, run_graph
+        from app.agent.runner import AgentToken, run_graph
+        from app.agent.threads import thread_id
 
         models = self._engine.models
         text = text_of(message.encrypted_payload) or ""
@@ -296,15 +301,16 @@ class Peers:
             "scene_number": None,
             "space": brain.space,
         }
-        config: Any = {"configurable": {OPEN_MODEL: open_model, "turn": turn, "thread_id": message.conversation_id}}
-        running: AsyncGenerator[Happening, None] = run_graph(
-            graph, conversation(brain.prompt, earlier, text), config, events=False
-        )
+        thread = thread_id("hashee", f"{message.conversation_id}:{uid_of(peer.principal)}")
+        config: Any = {"configurable": {OPEN_MODEL: open_model, "turn": turn, "thread_id": thread}}
+        entry = await enter(self._engine.graphs, graph, thread, prompt=brain.prompt, earlier=earlier, msg=text)
+        running: AsyncGenerator[Happening, None] = run_graph(entry, config, events=False)
         running = struck(running, exchange.strike(Place.TURN), exchange.strand.clock)
         async with aclosing(running) as happenings:
             async for happening in happenings:
                 if isinstance(happening, AgentToken):
                     yield happening.text
+        await entry.keep()
 
 
 def _means(message: MessageNew, peer: _Peer) -> bool:

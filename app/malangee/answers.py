@@ -12,8 +12,10 @@ from langchain_core.runnables import RunnableConfig
 from app.agent.deadline import within
 from app.agent.faults import struck
 from app.agent.graphs import GraphShelf
+from app.agent.inputs import conversation, enter
 from app.agent.models import OPEN_MODEL, ChatModels
-from app.agent.runner import AgentToken, conversation, run_graph
+from app.agent.runner import AgentToken, run_graph
+from app.agent.threads import thread_id
 from app.emulation.exchanges import Exchange
 from app.emulation.faults.kinds import Place
 from app.emulation.replies import ReplyAsk
@@ -72,23 +74,26 @@ class Answers:
                 matched=lambda explain: exchange.note("match", explain),
             )
 
+        thread = thread_id("malangee", session_id)
         past: list[AnyMessage] = [HumanMessage(said) if role == "user" else AIMessage(said) for role, said in earlier]
         config: RunnableConfig = {
             "configurable": {
                 OPEN_MODEL: open_model,
-                "thread_id": f"malangee/{session_id}",
+                "thread_id": thread,
                 "turn": {"room_uid": session_id, "user_id": user, "language": LANGUAGE},
             }
         }
         graph = self._graphs.get(self._graph)
         cutter = splitter()
-        running = run_graph(graph, conversation(prompt, past, text or ""), config, events=False)
+        entry = await enter(self._graphs, graph, thread, prompt=prompt, earlier=past, msg=text or "")
+        running = run_graph(entry, config, events=False)
         running = struck(running, exchange.strike(Place.TURN), exchange.strand.clock)
         async with aclosing(running), aclosing(within(self._timeout, running)) as happenings:
             async for happening in happenings:
                 pieces = cutter.feed(happening.text) if isinstance(happening, AgentToken) else cutter.close()
                 for sentence in closed(pieces):
                     yield sentence
+        await entry.keep()
         for sentence in closed(cutter.close()):
             yield sentence
 

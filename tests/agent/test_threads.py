@@ -15,6 +15,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
 from app.agent.graphs import GraphShelf
+from app.agent.inputs import enter
+from app.agent.runner import AgentToken, run_graph
 from app.agent.savers import open_saver
 from app.agent.threads import BadThread, RoomThread, Threads, thread_id
 from app.emulation.determinism import Ids
@@ -138,3 +140,28 @@ async def test_a_thread_that_no_saver_wrote_is_found_before_anything_changes(she
     with pytest.raises(BadThread, match="cannot be read"):
         threads.read([whole[0][:-1]])
     assert await heard(shelf, "declared", "s", "r1") == ["하나"]
+
+
+async def test_an_open_question_is_kept_and_taken_with_its_subgraph(tmp_path: Path, shelf: GraphShelf) -> None:
+    (tmp_path / "langgraph.json").write_text('{"graphs": {"asking": "tests.wire.own_graphs:asking_inside"}}')
+    (saver,) = [saver for name, saver in shelf.savers().items() if name == ""]
+    graphs = GraphShelf(tmp_path / "langgraph.json", saver=saver)
+    threads, name = Threads(graphs), thread_id("s", f"asked-{Ids().hexadecimal(6)}")
+    config: RunnableConfig = {"configurable": {"thread_id": name}}
+
+    async def say(text: str) -> list[str]:
+        entry = await enter(graphs, graphs.get("asking"), name, prompt="", earlier=(), msg=text)
+        said = [one.text async for one in run_graph(entry, config, events=False) if isinstance(one, AgentToken)]
+        await entry.keep()
+        return said
+
+    assert await say("안녕") == ["이름?"]
+    assert await say("철수") == ["나이?"]
+    taken = json.loads(json.dumps(await threads.take()))
+    assert await say("9") == ["철수/9", "끝?"]
+    assert await say("응") == ["응"]
+    assert await say("또") == ["이름?"]
+    await threads.put(threads.read([one for one in taken if one[1] == name]))
+    assert await say("10") == ["철수/10", "끝?"]
+    older = [one[:6] for one in await threads.take() if one[1] == name]
+    assert len(threads.read(older)) == len(older)
