@@ -226,6 +226,18 @@ def test_compose_passes_token_seed_and_fixtures_to_every_emulator() -> None:
         assert passed_on <= {f"CHLDO_{key.upper()}" for key in (*Settings.model_fields, "control_token")}
 
 
+def test_every_emulator_of_compose_may_write_to_its_data_only() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    emulators = [service for name, service in services.items() if name.startswith("emulator")]
+    assert len(emulators) == 3
+    for service in emulators:
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert [volume for volume in service["volumes"] if not volume.endswith(":ro")] == [service["volumes"][0]]
+        assert service["volumes"][0].endswith(":/data")
+
+
 def test_the_compose_profiles_and_ports_are_there() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
