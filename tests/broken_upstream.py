@@ -55,6 +55,12 @@ BROKEN: dict[str, bytes] = {
     + b'event: error\ndata: ["overloaded"]\n\n'
     + chunk(finish="stop"),
     "an error in a chunk": head() + SAID + chunk("", finish="error", error={"code": 502, "message": "overloaded"}),
+    "an error as vLLM tells it": head()
+    + SAID
+    + b'data: {"object": "error", "message": "too long"}\n\ndata: [DONE]\n\n',
+    "an error as llama.cpp tells it": head() + SAID + b'error: {"code": 500, "message": "out of memory"}\n\n',
+    "an error as FastAPI tells it": head() + SAID + b'data: {"detail": "no"}\n\ndata: [DONE]\n\n',
+    "an error as Gemini tells it": head() + SAID + b'data: [{"error": {"message": "quota"}}]\n\ndata: [DONE]\n\n',
     "a finish_reason error": head() + SAID + chunk("", finish="error") + b"data: [DONE]\n\n",
     "no JSON": head() + SAID + b"data: {oops\n\n",
     "a chunk that is none": head() + SAID + b"data: 5\n\n" + chunk(finish="stop"),

@@ -187,6 +187,9 @@ class EventStream:
         name = next((value.strip() for key, _, value in reversed(fields) if key == "event"), "")
         data = [value.removeprefix(" ") for key, _, value in fields if key == "data"]
         text = "\n".join(data).strip()
+        failure = next((value for key, _, value in fields if key == "error"), None)
+        if failure is not None:  # llama.cpp's own way
+            self._judge("error", failure)
         if not text:
             if not data and (not name or name in _KEEP_ALIVE):
                 return False
@@ -206,7 +209,7 @@ class EventStream:
         except ValueError:
             what = "broke off its answer" if name == "error" else "sent something that is no JSON"
             raise UpstreamError(f"{self._host} {what}: {excerpt(text)}") from None
-        if name == "error" or not isinstance(chunk, dict) or chunk.get("error"):
+        if name == "error" or not isinstance(chunk, dict) or _tells_error(chunk):
             raise UpstreamError(f"{self._host} broke off its answer: {said_in(chunk) or excerpt(text)}")
         choices = chunk.get("choices")
         if isinstance(choices, list) and choices:
@@ -283,6 +286,13 @@ def is_json(sent: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _tells_error(chunk: Mapping[str, Any]) -> bool:
+    """Whether an event tells an error: in OpenAI's form, or in one of those that others have."""
+    if chunk.get("error") or "error" in (chunk.get("object"), chunk.get("type")):
+        return True
+    return "choices" not in chunk and any(isinstance(chunk.get(key), str) for key in ("message", "detail"))
 
 
 def _is_chunk(chunk: Mapping[str, Any]) -> bool:
