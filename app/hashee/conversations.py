@@ -16,8 +16,12 @@ from app.hashee.messages import unread
 from app.hashee.refusals import Refused
 from app.hashee.rights import ACTIVE, Actor, Place, actor, display_name, human, place
 from app.hashee.tables import agents, conversations, members, relations, users
+from app.json_text import dumps
 
 MOST_MEMBERS = 500
+
+LONGEST_SETTINGS = 16_384
+"""Characters of a group's settings as JSON: they are in every listing of its members."""
 PAGE = 200
 
 
@@ -122,7 +126,12 @@ def update_group(
         raise Refused("INVALID_REQUEST", f"A group has {MOST_MEMBERS} members at the most")
     told = dict(changes)
     if "settings" in changes:
-        changes = {**changes, "settings": orjson.dumps(changes["settings"]).decode()}
+        settings = dumps(changes["settings"])
+        if len(settings) > LONGEST_SETTINGS:
+            raise Refused(
+                "PAYLOAD_TOO_LARGE", f"The settings of a group have {LONGEST_SETTINGS} characters at the most"
+            )
+        changes = {**changes, "settings": settings}
     if changes:
         tx.run(update(conversations).where(conversations.c.id == group_id).values(**changes))
     for name in added:

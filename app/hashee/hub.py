@@ -39,6 +39,9 @@ MOST_FRAMES = 2_000
 MOST_BYTES = 4 * 1024 * 1024
 """What an outbox holds; a socket that needs more is closed."""
 
+HELD_BACK = 4
+"""Times these that it may hold until it is known whether its client reads."""
+
 PATIENCE = 5.0
 """Seconds for a close frame to be taken."""
 
@@ -59,7 +62,18 @@ class Socket:
     """One open socket. `principal` is "" until somebody has shown who they are; times are of the emulated clock."""
 
     __slots__ = (
-        *("_bytes", "_closing", "_outbox", "_pump", "agent_id", "announced", "arrived", "authenticating", "credential"),
+        *(
+            "_bytes",
+            "_closing",
+            "_judging",
+            "_outbox",
+            "_pump",
+            "agent_id",
+            "announced",
+            "arrived",
+            "authenticating",
+            "credential",
+        ),
         *(
             "exchange",
             "expires",
@@ -98,6 +112,7 @@ class Socket:
         self.exchange: Exchange | None = None
         self._outbox: deque[_Waiting] = deque()
         self._bytes = 0
+        self._judging: asyncio.TimerHandle | None = None
         self._pump: asyncio.Task[None] | None = None
         self._closing: tuple[int, str] | None = None
 
@@ -120,13 +135,28 @@ class Socket:
         """Puts a frame into the outbox; `seq` is a message's number, whose arrival is told."""
         if self.closing:
             return
-        if len(self._outbox) >= MOST_FRAMES or self._bytes > MOST_BYTES:
-            self._outbox.clear()
-            self.finish(POLICY, "too slow")
+        if self._is_full() and self._judging is None:
+            # Much may be told within one turn of the event loop, in which the pump could not run.
+            self._judging = asyncio.get_running_loop().call_later(BREATH, self._judge)
+        if self._is_full(HELD_BACK):
+            self._drop()
             return
         self._outbox.append((text, conversation, seq))
         self._bytes += len(text)
         self._run()
+
+    def _is_full(self, times: int = 1) -> bool:
+        return len(self._outbox) >= times * MOST_FRAMES or self._bytes > times * MOST_BYTES
+
+    def _judge(self) -> None:
+        """Closes a socket whose client has not read meanwhile."""
+        self._judging = None
+        if self._is_full() and not self.closing:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._outbox.clear()
+        self.finish(POLICY, "too slow")
 
     def finish(self, code: int, reason: str) -> None:
         """Closes, after what is in the outbox."""
@@ -176,6 +206,8 @@ class Socket:
     async def gone(self) -> None:
         """The socket is closed: nothing of it stays."""
         pump = self._pump
+        if self._judging is not None:
+            self._judging.cancel()
         self._closing = self._closing or (1006, "")
         self._outbox.clear()
         if pump is not None:

@@ -692,3 +692,21 @@ async def test_the_control_plane_takes_the_parameters_that_it_says(town: Town) -
         assert answer.status_code == 400
         assert answer.json()["error"]["code"] == "INVALID_REQUEST"
         assert answer.json()["error"]["message"] == told
+
+
+async def test_the_settings_of_a_group_have_a_size_and_close_nobodys_socket(town: Town) -> None:
+    """Anybody may put a user into a group: what it tells them must not be more than their socket can carry."""
+    owner, other = await town.person(), await town.person()
+    made = await owner.call("POST", "/groups", {"name": "G", "member_ids": [other.id]})
+    group = made["conversation_id"]
+    async with other.listening() as ear:
+        for number in range(12):
+            large = {"settings": {"a": f"{number}" + "x" * 900_000}}
+            assert await owner.refused("PATCH", f"/groups/{group}", large) == (413, "PAYLOAD_TOO_LARGE")
+        await asyncio.gather(
+            *(owner.call("PATCH", f"/groups/{group}", {"settings": {"a": "y" * 16_000}}) for _ in range(12))
+        )
+        await ear.say({"type": "ping"})
+        while (await ear.next())["type"] != "pong":
+            pass
+        assert ear.socket.close_code is None
