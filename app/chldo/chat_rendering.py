@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.chldo.bad_requests import Json
 from app.chldo.completion_shapes import DONE, Failure, Part, Usage, event, joined_calls
-from app.chldo.completions import Json
 
 FINGERPRINT = "fp_emulator"
 

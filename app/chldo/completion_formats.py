@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.agent.answer_shape import JSON_OBJECT, JSON_SCHEMA, TEXT, OfferedTool, allowed_names, chosen, shape_of
-from app.chldo.completions import BadRequest, Json
+from app.chldo.bad_requests import BadRequest, Json, missing, unsupported, wrong_type
 from app.emulation.samples.draws import UnusableSchema
 from app.emulation.samples.making import check
 
@@ -71,24 +71,24 @@ def _logprob_problems(asked: Mapping[str, Any]) -> Iterator[BadRequest]:
 def _format_problems(wanted: Json) -> Iterator[BadRequest]:
     kind = wanted.get("type")
     if kind not in _FORMATS:
-        yield _unknown("response_format.type", kind, _FORMATS)
+        yield unsupported("response_format.type", kind, _FORMATS)
         return
     if kind != JSON_SCHEMA:
         return
     where = f"response_format.{JSON_SCHEMA}"
     described = wanted.get(JSON_SCHEMA)
     if not isinstance(described, dict):
-        yield BadRequest(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+        yield missing(where)
         return
     name = described.get("name")
     if not isinstance(name, str):
-        yield BadRequest(f"Missing required parameter: '{where}.name'.", f"{where}.name", "missing_required_parameter")
+        yield missing(f"{where}.name")
         return
     if not _NAME.fullmatch(name):
         yield BadRequest(f"Invalid '{where}.name': 1 to 64 of a-z A-Z 0-9 _ -.", f"{where}.name", "invalid_value")
     schema = described.get("schema", {})
     if not isinstance(schema, dict):
-        yield BadRequest(f"Invalid type for '{where}.schema': expected an object.", f"{where}.schema", "invalid_type")
+        yield wrong_type(f"{where}.schema", "an object", schema)
         return
     try:
         check(schema)
@@ -110,10 +110,10 @@ def _choice_problems(choice: object, names: Sequence[str]) -> Iterator[BadReques
     if isinstance(choice, Mapping):
         kind = choice.get("type")
         if kind not in _CHOICE_TYPES:
-            yield _unknown("tool_choice.type", kind, _CHOICE_TYPES)
+            yield unsupported("tool_choice.type", kind, _CHOICE_TYPES)
             return
         if kind == "allowed_tools" and chosen(choice) not in _MODES:
-            yield _unknown("tool_choice.allowed_tools.mode", chosen(choice), _MODES)
+            yield unsupported("tool_choice.allowed_tools.mode", chosen(choice), _MODES)
             return
     elif choice != "required":
         return
@@ -122,7 +122,7 @@ def _choice_problems(choice: object, names: Sequence[str]) -> Iterator[BadReques
         name = chosen(choice)
         if name is None:
             where = "tool_choice.function.name"
-            yield BadRequest(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+            yield missing(where)
             return
         wanted = () if name == "required" else (name,)
     if not names:
@@ -132,9 +132,3 @@ def _choice_problems(choice: object, names: Sequence[str]) -> Iterator[BadReques
         if name not in names:
             message = f"Invalid value for 'tool_choice': '{str(name)[:64]}' is not among the functions in 'tools'."
             yield BadRequest(message, "tool_choice", "invalid_value")
-
-
-def _unknown(param: str, value: object, known: Sequence[str]) -> BadRequest:
-    shown = value[:64] if isinstance(value, str) else type(value).__name__
-    named = ", ".join(f"'{name}'" for name in known)
-    return BadRequest(f"Invalid value: '{shown}'. Supported values are: {named}.", param, "invalid_value")

@@ -19,6 +19,7 @@ from langchain_core.messages import (
 
 from app.agent.models import ChatModels
 from app.agent.scripted import CannotAnswer, ScriptedFailure
+from app.chldo.bad_requests import BadRequest, Json, error_body
 from app.chldo.completion_formats import SHAPE_FIELDS, format_problem, schema_problem
 from app.chldo.completion_shapes import (
     TIMED_OUT,
@@ -30,7 +31,7 @@ from app.chldo.completion_shapes import (
     count_tokens,
 )
 from app.chldo.completion_turn import reply_ask, results_given
-from app.chldo.completions import BadRequest, CompletionAsk, Json, error_body
+from app.chldo.completions import CompletionAsk
 from app.chldo.logprobs import logprob_of
 from app.emulation.determinism import Ids
 from app.emulation.replies import ReplyAsk

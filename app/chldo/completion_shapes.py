@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from app.agent.tokens import cut_tokens
-from app.chldo.completions import MODELS, Json, error_body
+from app.chldo.bad_requests import Json, error_body
+from app.chldo.completions import MODELS
 
 LISTED_SINCE = 1731423600
 """`created` of every model: 2024-11-13 in Seoul, the day of the last page."""

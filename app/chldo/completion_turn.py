@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.chldo.completions import CompletionAsk, Json
+from app.chldo.bad_requests import Json
+from app.chldo.completions import CompletionAsk
 from app.emulation.replies import ReplyAsk
 from app.spaces.models import Space
 

@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from app.agent.models import ChatModels
 from app.agent.upstream import UpstreamError, is_json, refusal_text
+from app.chldo.bad_requests import error_body
 from app.chldo.completion_answer import Delivery
 from app.chldo.completion_shapes import TIMED_OUT, Failure
-from app.chldo.completions import PassedAsk, error_body
+from app.chldo.completions import PassedAsk
 
 if TYPE_CHECKING:
     import httpx

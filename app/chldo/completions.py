@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.json_text import loads
+from app.chldo.bad_requests import BadRequest, Json, missing, read_body, shallow, too_long, unsupported, wrong_type
 
 SCRIPTED = "scripted"
 """The model that is the script, whatever the space has."""
@@ -39,25 +39,7 @@ _CHOICES = ("none", "auto", "required")
 LONGEST_MODEL = 256
 """Characters of a model's name; it stands in every chunk of an answer."""
 
-UNREADABLE = "We could not parse the JSON body of your request."
-
 _OWN = frozenset({"model", "messages", "stream", "stream_options", "n"})
-_NAMES = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"))
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BadRequest:
-    """A request that cannot be served, in OpenAI's form."""
-
-    message: str
-    param: str | None = None
-    code: str | None = None
-    status: int = 400
-
-    def body(self) -> Json:
-        return error_body(self.message, "invalid_request_error", self.param, self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +71,30 @@ class PassedAsk:
     body: bytes
 
 
-def error_body(message: str, kind: str, param: str | None = None, code: str | None = None) -> Json:
-    """An error as OpenAI words it."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
 def parse_passed(body: bytes) -> PassedAsk | BadRequest:
     """The body of a request for an upstream: whatever JSON object it is, the upstream judges the rest. Large ones
     belong into a thread.
     """
-    try:
-        sent = loads(body)
-    except ValueError:
-        return BadRequest(UNREADABLE)
-    if not isinstance(sent, dict):
-        return BadRequest(f"The body of a request is a JSON object, not {_name(sent)}.")
+    sent = read_body(body)
+    if isinstance(sent, BadRequest):
+        return sent
     problem = next(_model_problems(sent), None)
     if problem is not None:
         return problem
     stream = sent.get("stream")
     if not isinstance(stream, bool | None):
-        return _wrong_type("stream", "a boolean", stream)
+        return wrong_type("stream", "a boolean", stream)
     return PassedAsk(sent["model"], stream is True, body)
 
 
 def parse_completion(body: bytes) -> CompletionAsk | BadRequest:
-    """The body of a request. null counts as left out. Linear in the body; large ones belong into a thread."""
-    try:
-        sent = loads(body)
-    except ValueError:
-        return BadRequest(UNREADABLE)
-    if not isinstance(sent, dict):
-        return BadRequest(f"The body of a request is a JSON object, not {_name(sent)}.")
+    """The body of a request. Linear in the body; large ones belong into a thread."""
+    sent = read_body(body)
+    return sent if isinstance(sent, BadRequest) else completion_of(sent)
+
+
+def completion_of(sent: Json) -> CompletionAsk | BadRequest:
+    """The completion that the fields of a body ask for. null counts as left out."""
     given: Json = {key: value for key, value in sent.items() if value is not None}
     problem = next(_problems(given), None)
     if problem is not None:
@@ -157,14 +131,14 @@ def _problems(given: Json) -> Iterator[BadRequest]:
     yield from _stop_problems(given.get("stop", ()))
     yield from _tool_problems(given)
     for key, value in given.items():
-        if key not in ("model", "messages") and not _shallow(value, DEEPEST):
+        if key not in ("model", "messages") and not shallow(value, DEEPEST):
             yield BadRequest(f"Invalid '{key[:64]}': nested too deep.", key[:64], "invalid_value")
 
 
 def _model_problems(given: Json) -> Iterator[BadRequest]:
     model = "" if given.get("model") is None else given["model"]
     if not isinstance(model, str):
-        yield _wrong_type("model", "a string", model)
+        yield wrong_type("model", "a string", model)
     elif len(model) > LONGEST_MODEL:
         yield BadRequest(f"Invalid 'model': at most {LONGEST_MODEL} characters.", "model", "invalid_value")
     elif not model.strip():
@@ -175,18 +149,18 @@ def _field_problems(given: Json) -> Iterator[BadRequest]:
     for keys, kind, name in ((_FLAGS, bool, "a boolean"), (_TEXTS, str, "a string"), (_OBJECTS, dict, "an object")):
         for key in keys:
             if key in given and not isinstance(given[key], kind):
-                yield _wrong_type(key, name, given[key])
+                yield wrong_type(key, name, given[key])
     for key, (least, most) in _DECIMALS.items():
         value = given.get(key, least)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            yield _wrong_type(key, "a decimal", value)
+            yield wrong_type(key, "a decimal", value)
         elif not least <= value <= most:
             code = "decimal_below_min_value" if value < least else "decimal_above_max_value"
             yield BadRequest(f"Invalid '{key}': must be {least} to {most}, but got {value}.", key, code)
     for key, least in _LEAST.items():
         value = given.get(key, least)
         if isinstance(value, bool) or not isinstance(value, int):
-            yield _wrong_type(key, "an integer", value)
+            yield wrong_type(key, "an integer", value)
         elif value < least:
             yield BadRequest(
                 f"Invalid '{key}': integer below minimum value. Expected a value >= {least}, but got {value} instead.",
@@ -198,13 +172,13 @@ def _field_problems(given: Json) -> Iterator[BadRequest]:
 def _stop_problems(stop: object) -> Iterator[BadRequest]:
     stops = [stop] if isinstance(stop, str) else stop
     if not isinstance(stops, list | tuple):
-        yield _wrong_type("stop", "a string or an array", stop)
+        yield wrong_type("stop", "a string or an array", stop)
         return
     if len(stops) > MOST_STOPS:
-        yield _too_long("stop", len(stops), MOST_STOPS)
+        yield too_long("stop", len(stops), MOST_STOPS)
     for number, text in enumerate(stops):
         if not isinstance(text, str):
-            yield _wrong_type(f"stop[{number}]", "a string", text)
+            yield wrong_type(f"stop[{number}]", "a string", text)
         elif len(text) > LONGEST_STOP:
             yield BadRequest(
                 f"Invalid 'stop': longer than {LONGEST_STOP} characters.", "stop", "string_above_max_length"
@@ -214,52 +188,52 @@ def _stop_problems(stop: object) -> Iterator[BadRequest]:
 def _tool_problems(given: Json) -> Iterator[BadRequest]:
     tools = given.get("tools", [])
     if not isinstance(tools, list):
-        yield _wrong_type("tools", "an array", tools)
+        yield wrong_type("tools", "an array", tools)
         return
     if len(tools) > MOST_TOOLS:
-        yield _too_long("tools", len(tools), MOST_TOOLS)
+        yield too_long("tools", len(tools), MOST_TOOLS)
     for number, tool in enumerate(tools):
         where = f"tools[{number}]"
         if not isinstance(tool, dict):
-            yield _wrong_type(where, "an object", tool)
+            yield wrong_type(where, "an object", tool)
         elif not isinstance(tool.get("type"), str):
-            yield _missing(f"{where}.type")
+            yield missing(f"{where}.type")
         elif tool["type"] == "function":
             function = tool.get("function")
             if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-                yield _missing(f"{where}.function.name")
+                yield missing(f"{where}.function.name")
     choice = given.get("tool_choice", "auto")
     if not isinstance(choice, dict) and choice not in _CHOICES:
-        yield _unsupported("tool_choice", choice, _CHOICES)
+        yield unsupported("tool_choice", choice, _CHOICES)
 
 
 def _message_problems(given: Json) -> Iterator[BadRequest]:
     messages = given.get("messages")
     if messages is None:
-        yield _missing("messages")
+        yield missing("messages")
         return
     if not isinstance(messages, list):
-        yield _wrong_type("messages", "an array", messages)
+        yield wrong_type("messages", "an array", messages)
         return
     if not messages:
         yield BadRequest(
             "Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages", "empty_array"
         )
     if len(messages) > MOST_MESSAGES:
-        yield _too_long("messages", len(messages), MOST_MESSAGES)
+        yield too_long("messages", len(messages), MOST_MESSAGES)
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
         if not isinstance(message, dict):
-            yield _wrong_type(where, "an object", message)
+            yield wrong_type(where, "an object", message)
             continue
         role = message.get("role")
         if role not in ROLES:
-            yield _missing(f"{where}.role") if role is None else _unsupported(f"{where}.role", role, ROLES)
+            yield missing(f"{where}.role") if role is None else unsupported(f"{where}.role", role, ROLES)
             continue
         if not isinstance(message.get("name") or "", str):
-            yield _wrong_type(f"{where}.name", "a string", message["name"])
+            yield wrong_type(f"{where}.name", "a string", message["name"])
         if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-            yield _missing(f"{where}.tool_call_id")
+            yield missing(f"{where}.tool_call_id")
         calls = message.get("tool_calls") if role == "assistant" else None
         yield from _call_problems(f"{where}.tool_calls", calls)
         said = role == "assistant" and (calls or isinstance(message.get("refusal"), str))
@@ -271,40 +245,40 @@ def _call_problems(where: str, calls: object) -> Iterator[BadRequest]:
     if calls is None:
         return
     if not isinstance(calls, list):
-        yield _wrong_type(where, "an array", calls)
+        yield wrong_type(where, "an array", calls)
         return
     if len(calls) > MOST_TOOLS:
-        yield _too_long(where, len(calls), MOST_TOOLS)
+        yield too_long(where, len(calls), MOST_TOOLS)
     for number, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(call, dict) or not isinstance(call.get("id"), str):
-            yield _missing(f"{where}[{number}].id")
+            yield missing(f"{where}[{number}].id")
         elif not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            yield _missing(f"{where}[{number}].function.name")
+            yield missing(f"{where}[{number}].function.name")
         elif not isinstance(function.get("arguments"), str):
-            yield _missing(f"{where}[{number}].function.arguments")
+            yield missing(f"{where}[{number}].function.arguments")
 
 
 def _content_problems(where: str, content: object) -> Iterator[BadRequest]:
     if isinstance(content, str):
         return
     if not isinstance(content, list):
-        yield _wrong_type(where, "a string or an array of objects", content)
+        yield wrong_type(where, "a string or an array of objects", content)
         return
     if not content:
         yield BadRequest(f"Invalid '{where}': empty array.", where, "empty_array")
     if len(content) > MOST_MESSAGES:
-        yield _too_long(where, len(content), MOST_MESSAGES)
+        yield too_long(where, len(content), MOST_MESSAGES)
     for number, part in enumerate(content):
         here = f"{where}[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
         if not isinstance(kind, str) or kind not in PARTS:
-            yield _unsupported(f"{here}.type", kind, tuple(PARTS))
+            yield unsupported(f"{here}.type", kind, tuple(PARTS))
             continue
-        if not isinstance(part.get(kind), PARTS[kind]) or not _shallow(part[kind], DEEPEST):
-            yield _missing(f"{here}.{kind}")
+        if not isinstance(part.get(kind), PARTS[kind]) or not shallow(part[kind], DEEPEST):
+            yield missing(f"{here}.{kind}")
         elif kind == "image_url" and not isinstance(part[kind].get("url"), str):
-            yield _missing(f"{here}.image_url.url")
+            yield missing(f"{here}.image_url.url")
 
 
 def _message(message: Mapping[str, Any]) -> Json:
@@ -323,41 +297,3 @@ def _message(message: Mapping[str, Any]) -> Json:
         "tool_calls": calls,
         "tool_call_id": message.get("tool_call_id"),
     }
-
-
-def _shallow(value: object, levels: int) -> bool:
-    """Whether a value is no deeper than `levels`."""
-    if isinstance(value, dict):
-        return levels > 0 and all(_shallow(item, levels - 1) for item in value.values())
-    if isinstance(value, list):
-        return levels > 0 and all(_shallow(item, levels - 1) for item in value)
-    return True
-
-
-def _name(value: object) -> str:
-    if value is None:
-        return "null"
-    return next((name for kind, name in _NAMES if isinstance(value, kind)), "an object")
-
-
-def _wrong_type(param: str, expected: str, value: object) -> BadRequest:
-    message = f"Invalid type for '{param}': expected {expected}, but got {_name(value)} instead."
-    return BadRequest(message, param, "invalid_type")
-
-
-def _missing(param: str) -> BadRequest:
-    return BadRequest(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-
-
-def _unsupported(param: str, value: object, known: tuple[str, ...]) -> BadRequest:
-    shown = value[:64] if isinstance(value, str) else _name(value)
-    named = ", ".join(f"'{name}'" for name in known)
-    return BadRequest(f"Invalid value: '{shown}'. Supported values are: {named}.", param, "invalid_value")
-
-
-def _too_long(param: str, length: int, most: int) -> BadRequest:
-    return BadRequest(
-        f"Invalid '{param}': array too long. Expected an array with maximum length {most}, but got {length}.",
-        param,
-        "array_above_max_length",
-    )

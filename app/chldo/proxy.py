@@ -22,10 +22,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.chldo.bad_requests import BadRequest, error_body
 from app.chldo.chat_rendering import ChatRendering
 from app.chldo.completion_answer import Answer, Delivery, Worked
 from app.chldo.completion_shapes import model_body, model_names
-from app.chldo.completions import SCRIPTED, BadRequest, error_body, parse_completion, parse_passed
+from app.chldo.completions import SCRIPTED, parse_completion, parse_passed
 from app.chldo.renders import NO_CREDIT
 from app.emulation.determinism import Clock, Ids
 from app.unserved import UnservedRoute, routes_of

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.chldo.bad_requests import BadRequest
 from app.chldo.completion_shapes import StopCutter
-from app.chldo.completions import BadRequest, CompletionAsk, parse_completion
+from app.chldo.completions import CompletionAsk, parse_completion
 from tests.live import DEMO_KEY, PATIENCE, Json
 from tests.wire.proxied import Proxied, said, serving, user
 
