@@ -231,9 +231,9 @@ def test_every_endpoint_is_documented() -> None:
         if method != "head" and not of_hashee(about)
         if not path.startswith("/_emulator/") or path.startswith(("/_emulator/health", "/_emulator/schema"))
     }
-    assert {"GET", "POST"} == {method for method, _ in asked}
+    assert {"GET", "POST", "DELETE"} == {method for method, _ in asked}
     pages = {("GET", app.openapi_url), ("GET", app.docs_url)}
-    assert set(re.findall(r"`(GET|POST) (/[^`\s]*)`", section(WIRE, "## HTTP"))) == asked | pages
+    assert set(re.findall(r"`(GET|POST|DELETE) (/[^`\s]*)`", section(WIRE, "## HTTP"))) == asked | pages
 
 
 def of_hashee(about: dict[str, Any]) -> bool:

@@ -235,7 +235,8 @@ def judge_whole(host: str, body: bytes) -> None:
         raise UpstreamError(f"{host} sent no JSON: {excerpt(body)}") from None
     if not isinstance(answer, dict) or answer.get("error"):
         raise UpstreamError(f"{host} failed: {said_in(answer) or excerpt(body)}")
-    if not any(isinstance(answer.get(key), list) and answer[key] for key in ("choices", "output")):
+    completed = isinstance(answer.get("choices"), list) and answer["choices"]
+    if not completed and not isinstance(answer.get("output"), list):  # a response may have no more than thoughts
         raise UpstreamError(f"{host} sent no completion: {excerpt(body)}")
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.chldo.completion_shapes import Failure, Part, Usage, event
+from app.json_text import dumps
 
 if TYPE_CHECKING:
     from app.chldo.completion_runs import CompletionRun
@@ -71,7 +71,7 @@ class Delivery(ABC):
 
     async def put(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         """An answer in one piece; bytes are JSON already."""
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        content = body if isinstance(body, bytes) else dumps(body).encode()
         await Response(content, status, headers, media_type="application/json")(*self._asgi)
 
     async def fail(self, error: Exception) -> None:

@@ -86,7 +86,9 @@ def _format_problems(wanted: Json) -> Iterator[BadRequest]:
         return
     if not _NAME.fullmatch(name):
         yield BadRequest(f"Invalid '{where}.name': 1 to 64 of a-z A-Z 0-9 _ -.", f"{where}.name", "invalid_value")
-    schema = described.get("schema", {})
+    schema = described.get("schema")
+    if schema is None:
+        return
     if not isinstance(schema, dict):
         yield wrong_type(f"{where}.schema", "an object", schema)
         return

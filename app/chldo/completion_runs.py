@@ -6,7 +6,7 @@ Imports LangChain: imported when the first completion is asked for.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import cast
 
@@ -46,9 +46,13 @@ CONTEXT = 128_000
 class CompletionRun:
     """One completion under way. `finish` and `usage` hold once `parts` is at its end."""
 
-    def __init__(self, models: ChatModels, space: Space, ask: CompletionAsk, ids: Ids) -> None:
+    def __init__(
+        self, models: ChatModels, space: Space, ask: CompletionAsk, ids: Ids, words: Callable[[BadRequest], BadRequest]
+    ) -> None:
+        """`words` puts what is wrong with the request into the words in which it was made."""
         self._models = models
         self._ids = ids
+        self._words = words
         self._ask = ask
         self._said = reply_ask(space, ask)
         self._model = models.scripted(self._said)
@@ -141,7 +145,7 @@ class CompletionRun:
         if isinstance(error, TimeoutError):
             return TIMED_OUT
         if isinstance(error, CannotAnswer):
-            problem = schema_problem(error, error.tool, error.name)
+            problem = self._words(schema_problem(error, error.tool, error.name))
             return Failure(problem.status, problem.body())
         told = self._models.tell(error)
         log.warning("completion failed: %s", told, exc_info=not self._models.is_upstream_error(error))

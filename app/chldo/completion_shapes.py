@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from app.agent.tokens import cut_tokens
 from app.chldo.bad_requests import Json, error_body
 from app.chldo.completions import MODELS
+from app.json_text import dumps
 
 LISTED_SINCE = 1731423600
 """`created` of every model: 2024-11-13 in Seoul, the day of the last page."""
@@ -95,7 +94,7 @@ def joined_calls(parts: Iterable[Part]) -> list[Json]:
 
 def event(chunk: Mapping[str, Any]) -> bytes:
     """A chunk as a server-sent event."""
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+    return b"data: " + dumps(chunk).encode() + b"\n\n"
 
 
 def model_body(name: str) -> Json:
@@ -131,7 +130,7 @@ def count_prompt(messages: Sequence[Json], tools: object = None) -> int:
             total += count_tokens(value) if isinstance(value, str) else IMAGE_TOKENS
         total += sum(count_tokens(call["name"] + call["arguments"]) for call in message["tool_calls"])
     if tools:
-        total += count_tokens(orjson.dumps(tools).decode())
+        total += count_tokens(dumps(tools))
     return total
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,17 @@ from app.agent.upstream import UpstreamError, is_json, refusal_text
 from app.chldo.bad_requests import error_body
 from app.chldo.completion_answer import Delivery
 from app.chldo.completion_shapes import TIMED_OUT, Failure
-from app.chldo.completions import PassedAsk
+from app.chldo.completions import RESPONSES, PassedAsk
+from app.chldo.response_rendering import error_event
+from app.json_text import loads
 
 if TYPE_CHECKING:
     import httpx
 
 log = logging.getLogger("app.chldo.proxy")
 
-PATH = "/chat/completions"
-
+_NOT_THERE = (404, 405, 501)
+_DATA = re.compile(rb"(?m)^data:")
 _TOLD = ("retry-after", "retry-after-ms", "x-should-retry", "x-request-id")
 """Headers of an upstream that clients heed, beside those of its rate limits."""
 
@@ -52,13 +55,15 @@ class PassedAnswer(Delivery):
         receive: Receive,
         send: Send,
         *,
-        path: str = PATH,
+        path: str,
     ) -> None:
         super().__init__(scope, receive, send)
         self._models = models
         self._ask = ask
         self._headers = headers
         self._path = path
+        self._passed = 0
+        """Events that went through: the events of a response are numbered."""
 
     async def give(self, *, limit: float) -> None:
         asking = self._models.endpoint.post(
@@ -83,10 +88,14 @@ class PassedAnswer(Delivery):
         log.warning("completion failed: %s", models.tell_log(error), exc_info=not models.is_upstream_error(error))
         return Failure(504 if late else 502, error_body(told, "server_error", code="timeout" if late else None))
 
+    def _broken(self, failure: Failure) -> bytes:
+        return error_event(failure, self._passed) if self._path == RESPONSES else super()._broken(failure)
+
     async def _stream(self, answer: httpx.Response) -> None:
         async for events in answer.aiter_bytes():
             if not self._events:
                 await self._start(_told(answer.headers))
+            self._passed += len(_DATA.findall(events))
             await self._event(events)
         await self._end()
 
@@ -95,11 +104,24 @@ class PassedAnswer(Delivery):
         status = error.status if 400 <= error.status <= 599 else 502
         body = self._models.veiled(error.body)
         headers = _told(error.headers)
+        if self._path == RESPONSES and status in _NOT_THERE and not _in_openais_form(body):
+            host = self._models.upstream.host
+            message = f"{host} does not serve {RESPONSES} (status {status}): ask for chat completions instead."
+            return Failure(status, error_body(message, "invalid_request_error", code="unknown_url"), headers)
         if error.status >= 400 and is_json(body):
             return Failure(status, body, headers)
         text = refusal_text(self._models.upstream.host, error.status, body, error.headers.get("location", ""))
         kind = "server_error" if status >= 500 else "invalid_request_error"
         return Failure(status, error_body(text, kind, code=str(error.status)), headers)
+
+
+def _in_openais_form(body: bytes) -> bool:
+    """Whether an error is one of an endpoint that is there, and not that there is none."""
+    try:
+        told = loads(body)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and isinstance(told.get("error"), dict) and told["error"].get("code") != "unknown_url"
 
 
 def _told(headers: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,9 @@ MODELS = (
 )
 """What `GET /v1/models` lists: the models of the chldo pages, and the script."""
 
+COMPLETIONS, RESPONSES = "/chat/completions", "/responses"
+"""What is asked for, below a base URL."""
+
 MOST_MESSAGES, MOST_TOOLS, MOST_STOPS, MOST_CHOICES = 2048, 128, 4, 128
 LONGEST_STOP = 256
 DEEPEST = 64

@@ -12,33 +12,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
-import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.chldo.bad_requests import BadRequest, error_body
+from app.chldo.bad_requests import BadRequest, Json, error_body
 from app.chldo.chat_rendering import ChatRendering
 from app.chldo.completion_answer import Answer, Delivery, Worked
 from app.chldo.completion_shapes import model_body, model_names
-from app.chldo.completions import SCRIPTED, parse_completion, parse_passed
+from app.chldo.completions import COMPLETIONS, RESPONSES, SCRIPTED, CompletionAsk, parse_completion, parse_passed
+from app.chldo.proxy_answers import item_page, json_answer, refusal
 from app.chldo.renders import NO_CREDIT
+from app.chldo.response_items import kept_item
+from app.chldo.response_rendering import ResponseRendering
+from app.chldo.response_store import KeptResponse, ResponseStore
+from app.chldo.responses import in_own_words, parse_response
 from app.emulation.determinism import Clock, Ids
-from app.unserved import UnservedRoute, routes_of
 
 if TYPE_CHECKING:
     from app.agent.models import ChatModels
+    from app.chldo.completion_runs import CompletionRun
     from app.spaces.models import Space
     from app.spaces.store import SpaceStore
 
 log = logging.getLogger("app.chldo.proxy")
 
 T = TypeVar("T")
+
+Make = Callable[[Scope, Receive, Send], Delivery]
+"""Makes what answers a request."""
+
+Choose = Callable[["ChatModels", "Space", bytes, Mapping[str, str]], Awaitable[Make | BadRequest]]
 
 NO_KEY = {"status": "failure", "message": "API_KEY does not exist."}
 
@@ -54,10 +63,6 @@ MOST_HOPS = 4
 """Emulators that may ask one another in a row; one that is its own upstream would ask itself forever."""
 
 PROVIDER = "x-coredot-provider"
-
-ROOT = "/v1/"
-LONGEST_PATH = 256
-"""Characters of a path that an error repeats."""
 
 
 class Loaded(Protocol):
@@ -77,12 +82,14 @@ def proxy_routes(
     *,
     timeout: float = 300.0,
     body_limit: int = LARGEST_BODY,
+    responses: ResponseStore | None = None,
 ) -> APIRouter:
     """The routes. `opened` gives what answers once the program is ready, None if it is not in time. `timeout`:
-    seconds that a completion may take; `body_limit`: bytes of a request.
+    seconds that a completion may take; `body_limit`: bytes of a request; `responses` keeps those that may be asked for
+    later.
     """
     routes = APIRouter()
-    proxy = _Proxy(opened, clock, ids, timeout, body_limit)
+    proxy = _Proxy(opened, clock, ids, timeout, body_limit, responses or ResponseStore())
     keyless: dict[int | str, dict[str, Any]] = {404: {"description": "The api_key is missing, unknown or not usable."}}
 
     # A client that joins a base URL ending in a slash and a path beginning with one asks for `/v1//…`.
@@ -95,6 +102,36 @@ def proxy_routes(
     async def completion(request: Request) -> Response:
         """OpenAI's chat completions, streamed or not, answered by the chat model of the space that the key opens."""
         return await proxy.complete(request)
+
+    @routes.post("/v1//responses", include_in_schema=False)
+    @routes.post(
+        "/v1/responses",
+        summary="A response",
+        responses={200: {"content": {"application/json": {}, "text/event-stream": {}}}, 400: {}, 402: {}, **keyless},
+    )
+    async def response(request: Request) -> Response:
+        """OpenAI's Responses, streamed or not, answered by the chat model of the space that the key opens."""
+        return await proxy.respond(request)
+
+    @routes.get("/v1/responses/{id}", summary="A response that was given", responses=keyless)
+    async def kept(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
+        """One of the last responses of the space, unless it was asked for with `store: false`."""
+        return await proxy.kept(request, uid, lambda found: json_answer(200, found.body))
+
+    @routes.get("/v1/responses/{id}/input_items", summary="What led to a response", responses={400: {}, **keyless})
+    async def input_items(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
+        """Its input, and what earlier responses had; the last items first unless `order` is `asc`."""
+        return await proxy.kept(request, uid, lambda found: item_page(found, request.query_params))
+
+    @routes.delete("/v1/responses/{id}", summary="Forget a response", responses=keyless)
+    async def forget(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
+        """It cannot be asked for or referred to any more."""
+        return await proxy.kept(request, uid, proxy.forget)
+
+    @routes.post("/v1/responses/{id}/cancel", summary="Cancel a response", responses={400: {}, **keyless})
+    async def cancel(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
+        """Always refused: none runs in the background."""
+        return await proxy.kept(request, uid, lambda _: refusal(400, "Cannot cancel a synchronous response."))
 
     @routes.get("/v1//models", include_in_schema=False)
     @routes.get("/v1/models", summary="The models of the proxy", responses=keyless)
@@ -115,13 +152,20 @@ class _Proxy:
     """Serves the routes; holds no state of a request."""
 
     def __init__(
-        self, opened: Callable[[], Awaitable[Loaded | None]], clock: Clock, ids: Ids, timeout: float, body_limit: int
+        self,
+        opened: Callable[[], Awaitable[Loaded | None]],
+        clock: Clock,
+        ids: Ids,
+        timeout: float,
+        body_limit: int,
+        responses: ResponseStore,
     ) -> None:
         self._opened = opened
         self._clock = clock
         self._ids = ids
         self._timeout = timeout
         self._body_limit = body_limit
+        self._responses = responses
 
     async def models(self, request: Request, name: str | None) -> Response:
         """The list of models, or the one called `name`."""
@@ -130,59 +174,128 @@ class _Proxy:
             return admitted
         names = model_names(admitted[1].model)
         if name is None:
-            return _json(200, {"object": "list", "data": [model_body(known) for known in names]})
+            return json_answer(200, {"object": "list", "data": [model_body(known) for known in names]})
         if name in names:
-            return _json(200, model_body(name))
-        return _refuse(404, f"The model '{name[:256]}' does not exist", "model", "model_not_found")
+            return json_answer(200, model_body(name))
+        return refusal(404, f"The model '{name[:256]}' does not exist", "model", "model_not_found")
 
     async def complete(self, request: Request) -> Response:
         """One chat completion."""
+        return await self._answered(request, self._completion)
+
+    async def respond(self, request: Request) -> Response:
+        """One response."""
+        return await self._answered(request, self._response)
+
+    async def kept(self, request: Request, uid: str, serve: Callable[[KeptResponse], Response]) -> Response:
+        """What `serve` makes of a response that is kept."""
+        admitted = await self._admit(request)
+        if isinstance(admitted, Response):
+            return admitted
+        found = self._responses.find(admitted[1].uid, uid)
+        if found is None:
+            return refusal(404, f"Response with id '{uid[:64]}' not found.")
+        return serve(found)
+
+    def forget(self, response: KeptResponse) -> Response:
+        """Forgets a response that is kept."""
+        uid = response.body["id"]
+        self._responses.forget(response.space, uid)
+        return json_answer(200, {"id": uid, "object": "response", "deleted": True})
+
+    async def _answered(self, request: Request, choose: Choose) -> Response:
+        """What the one that `choose` gives for a request answers."""
         admitted = await self._admit(request)
         if isinstance(admitted, Response):
             return admitted
         hops = request.headers.get("via", "").count(VIA)
         if hops >= MOST_HOPS:
             message = "Emulators asked one another for this completion: does OPENAI_BASE_URL lead in a circle?"
-            return _refuse(508, message, code="proxy_loop", headers={"x-should-retry": "false"})
+            return refusal(508, message, code="proxy_loop", headers={"x-should-retry": "false"})
         body = await self._body(request)
         if isinstance(body, Response):
             return body
         loaded, space = admitted
-        headers = _onward(request, hops)
-        make = await self._choose(loaded.models, space, body, headers)
+        make = await choose(loaded.models, space, body, _onward(request, hops))
         if isinstance(make, BadRequest):
-            return _json(make.status, make.body())
+            return json_answer(make.status, make.body())
 
         async def work(scope: Scope, receive: Receive, send: Send) -> None:
             await self._serve(loaded.store, space, make(scope, receive, send))
 
         return Worked(work)
 
-    async def _choose(
+    async def _completion(
         self, models: ChatModels, space: Space, body: bytes, headers: Mapping[str, str]
-    ) -> Callable[[Scope, Receive, Send], Delivery] | BadRequest:
-        """Who answers a request, a model behind the upstream or the script; or why nobody does."""
-        in_thread = asyncio.to_thread if len(body) > LARGE else _at_once
-        if models.serves_upstream(space.model):
-            passed = await in_thread(parse_passed, body)
-            if isinstance(passed, BadRequest):
-                return passed
-            if passed.model != SCRIPTED:
-                from app.chldo.completion_upstream import PassedAnswer
-
-                return partial(PassedAnswer, models, passed, headers)
-        ask = await in_thread(parse_completion, body)
+    ) -> Make | BadRequest:
+        """Who answers with a chat completion, a model behind the upstream or the script; or why nobody does."""
+        passed = await self._passed(models, space, body, headers, COMPLETIONS)
+        if passed is not None:
+            return passed
+        ask = await _worked(body, parse_completion, body)
         if isinstance(ask, BadRequest):
             return ask
-        from app.chldo.completion_runs import CompletionRun
-
-        run = CompletionRun(models, space, ask, self._ids)
-        refusal = await in_thread(run.refusal)
-        if refusal is not None:
-            return refusal
+        run = await self._run(models, space, ask, body)
+        if isinstance(run, BadRequest):
+            return run
         uid, created = f"chatcmpl-{self._ids.base62(29)}", int(self._clock.time())
         counted = ask.stream and ask.include_usage
         return partial(Answer, run, ChatRendering(uid, created, ask.model, counted, ask.choices), ask.stream)
+
+    async def _response(
+        self, models: ChatModels, space: Space, body: bytes, headers: Mapping[str, str]
+    ) -> Make | BadRequest:
+        """The same with a response."""
+        passed = await self._passed(models, space, body, headers, RESPONSES)
+        if passed is not None:
+            return passed
+        ask = await _worked(body, parse_response, body, self._responses.of(space.uid))
+        if isinstance(ask, BadRequest):
+            return ask
+        run = await self._run(models, space, ask.completion, body, in_own_words)
+        if isinstance(run, BadRequest):
+            return run
+
+        def keep(told: Json) -> None:
+            if ask.kept:
+                items = tuple(kept_item(item, self._item_id) for item in ask.items)
+                self._responses.keep(KeptResponse(space.uid, told, items, ask.context, len(body)))
+
+        rendering = ResponseRendering(ask, int(self._clock.time()), self._item_id, keep)
+        return partial(Answer, run, rendering, ask.completion.stream)
+
+    async def _passed(
+        self, models: ChatModels, space: Space, body: bytes, headers: Mapping[str, str], path: str
+    ) -> Make | BadRequest | None:
+        """The model behind the upstream, or why it is not asked; None where the script is."""
+        if not models.serves_upstream(space.model):
+            return None
+        passed = await _worked(body, parse_passed, body)
+        if isinstance(passed, BadRequest):
+            return passed
+        if passed.model == SCRIPTED:
+            return None
+        from app.chldo.completion_upstream import PassedAnswer
+
+        return partial(PassedAnswer, models, passed, headers, path=path)
+
+    async def _run(
+        self,
+        models: ChatModels,
+        space: Space,
+        ask: CompletionAsk,
+        body: bytes,
+        words: Callable[[BadRequest], BadRequest] = lambda problem: problem,
+    ) -> CompletionRun | BadRequest:
+        """The script's answer to a completion, or why it has none. `words`: puts problems into those of the request."""
+        from app.chldo.completion_runs import CompletionRun
+
+        run = CompletionRun(models, space, ask, self._ids, words)
+        refusal = await _worked(body, run.refusal)
+        return run if refusal is None else words(refusal)
+
+    def _item_id(self, prefix: str) -> str:
+        return f"{prefix}_{self._ids.hexadecimal(48)}"
 
     async def _serve(self, store: SpaceStore, space: Space, answer: Delivery) -> None:
         """Pays, runs, answers; gives back what was paid where the model fails."""
@@ -217,26 +330,26 @@ class _Proxy:
         """What answers, and the space that the key of a request opens."""
         loaded = await self._opened()
         if loaded is None:
-            return _refuse(503, "The server is still starting, try again.")
+            return refusal(503, "The server is still starting, try again.")
         from app.spaces.store import StoreFailure
 
         given = request.headers.get("authorization", "").encode("latin-1").decode("utf-8", "replace")
         scheme, _, key = given.partition(" ")
         if scheme.lower() != "bearer":
-            return _json(404, NO_KEY)
+            return json_answer(404, NO_KEY)
         try:
             found = await loaded.store.by_key(key.strip())
         except StoreFailure as failure:
             log.error("the key of a completion cannot be looked up: %s", failure)
-            return _refuse(503, "The store cannot be read, try again.")
+            return refusal(503, "The store cannot be read, try again.")
         if found is None or not found[1].usable:
-            return _json(404, NO_KEY)
+            return json_answer(404, NO_KEY)
         return loaded, found[0]
 
     async def _body(self, request: Request) -> bytes | Response:
         """The body, up to the limit; the server throws away what is beyond it."""
         limit = self._body_limit
-        large = _refuse(413, f"The body of a request has at most {limit} bytes.", code="request_too_large")
+        large = refusal(413, f"The body of a request has at most {limit} bytes.", code="request_too_large")
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and len(declared) < 20 and int(declared) > limit:
             return large
@@ -248,47 +361,15 @@ class _Proxy:
                     if len(body) > limit:
                         return large
         except TimeoutError:
-            return _refuse(408, "The body of the request did not arrive in time.", headers={"connection": "close"})
+            return refusal(408, "The body of the request did not arrive in time.", headers={"connection": "close"})
         except ClientDisconnect:
             return Response(status_code=400)
         return bytes(body)
 
 
-def unserved(proxy: APIRouter, others: Sequence[APIRouter] = ()) -> APIRouter:
-    """The route behind those of the proxy and of the others: what stands below `/v1/` and is not served, in OpenAI's
-    form.
-    """
-    routes = routes_of([proxy, *others])
-    served = [
-        f"{method} {route.path.replace(':path', '')}"
-        for route in routes_of([proxy])
-        if route.include_in_schema
-        for method in sorted(route.methods or ())
-    ]
-
-    def known(path: str) -> bool:
-        return any(route.path_regex.match(path) for route in routes)
-
-    def owned(path: str) -> bool:
-        if not path.startswith(ROOT) or path == ROOT:
-            return False  # the socket of the wire
-        # Where there is a path with a slash more or less, Starlette leads the client to it.
-        other = path[:-1] if path.endswith("/") else f"{path}/"
-        return known(path) or not known(other)
-
-    def refuse(request: Request, methods: Sequence[str]) -> Response:
-        asked = f"{request.method} {request.url.path[:LONGEST_PATH]}"
-        if methods:
-            message = f"{asked}: this path takes {', '.join(methods)}."
-            return _refuse(405, message, code="method_not_supported")
-        return _refuse(404, f"Unknown request URL: {asked}. Served are {', '.join(served)}.", code="unknown_url")
-
-    return APIRouter(routes=[UnservedRoute(routes, owned, refuse)])
-
-
-async def _at_once(work: Callable[..., T], *given: Any) -> T:
-    """What `asyncio.to_thread` does, without a thread."""
-    return work(*given)
+async def _worked(body: bytes, work: Callable[..., T], *given: Any) -> T:
+    """What `work` gives; in a thread, if the body is a large one."""
+    return await asyncio.to_thread(work, *given) if len(body) > LARGE else work(*given)
 
 
 def _onward(request: Request, hops: int) -> Mapping[str, str]:
@@ -298,19 +379,3 @@ def _onward(request: Request, hops: int) -> Mapping[str, str]:
     if provider and provider.isascii() and provider.isprintable():
         headers[PROVIDER] = provider
     return headers
-
-
-def _json(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")
-
-
-def _refuse(
-    status: int,
-    message: str,
-    param: str | None = None,
-    code: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """An error in OpenAI's form."""
-    kind = "server_error" if status >= 500 else "invalid_request_error"
-    return _json(status, error_body(message, kind, param, code), headers)

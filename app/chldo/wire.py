@@ -10,6 +10,7 @@ from fastapi.params import Depends
 from starlette.types import ASGIApp
 
 from app.chldo.gateway import Gateway
+from app.chldo.response_store import ResponseStore
 from app.chldo.revisions import REVISIONS
 from app.engine import Engine, Opened, Stage
 
@@ -33,6 +34,7 @@ class ChldoWire:
         self._stage = stage
         self._opened = opened
         self._actions: Actions | None = None
+        self._responses = ResponseStore()
         self.revisions: Sequence[str] = tuple(REVISIONS)
         self.credentialed: Sequence[str] = ()
         self.gateway = Gateway(revision=revision, settings=settings, stage=stage, actions=self._acting)
@@ -54,12 +56,13 @@ class ChldoWire:
         from app.chldo.files import file_routes
         from app.chldo.info import info_routes
         from app.chldo.memory import memory_routes
-        from app.chldo.proxy import proxy_routes, unserved
+        from app.chldo.proxy import proxy_routes
+        from app.chldo.proxy_answers import unserved
 
         clock, ids = self._stage.world.clock, self._stage.world.ids.branch(self.name, "http")
         store = self._part(lambda engine: engine.store)
         uploads = self._part(lambda engine: engine.uploads)
-        proxy = proxy_routes(self._opened, clock, ids, timeout=self._settings.turn_timeout)
+        proxy = proxy_routes(self._opened, clock, ids, timeout=self._settings.turn_timeout, responses=self._responses)
         others = (
             info_routes(ids, self._part(lambda engine: engine.library)),
             file_routes(ids, uploads, store, url_base=self._settings.url_base),
@@ -80,6 +83,11 @@ class ChldoWire:
         from app.chldo.turn import TurnParts, Turns
         from app.chldo.voices import Voices
 
+        async def renew(room: str | None) -> None:
+            if room is None:
+                self._responses.clear()
+
+        engine.renewals.append(renew)
         v3 = self._settings
         rules = TurnRules(
             som_eom=v3.som_eom,

@@ -19,7 +19,8 @@ from openai.types.chat import ChatCompletionChunk
 from starlette.middleware.cors import CORSMiddleware
 
 from app.agent.models import ChatModels, Upstream
-from app.chldo.proxy import NO_KEY, proxy_routes, unserved
+from app.chldo.proxy import NO_KEY, proxy_routes
+from app.chldo.proxy_answers import unserved
 from app.emulation.determinism import Ids, RealClock
 from app.emulation.fixtures import load_fixtures
 from app.serving import listen
@@ -60,6 +61,10 @@ class Proxied:
     async def balance(self) -> int:
         return (await self.store.charge(self.space, 0)).balance
 
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(timeout=PATIENCE, headers={"authorization": f"Bearer {DEMO_KEY}"}) as client:
+            return await client.get(self.http + path)
+
     async def post(
         self, body: Any, key: str | None = DEMO_KEY, path: str = "/v1/chat/completions", **headers: str
     ) -> httpx.Response:
@@ -75,13 +80,17 @@ async def serving(
     *,
     replies: list[Json] | None = None,
     space: Json | None = None,
+    others: list[Json] | None = None,
     upstream: Upstream | None = None,
     **options: Any,
 ) -> AsyncIterator[Proxied]:
     other = {"uid": "off", "name": "Off", "org_id": "org_off", "api_keys": [{"key": UNUSABLE, "usable": False}]}
     fixtures = load_fixtures(
         write_fixtures(
-            folder / "fixtures", replies=REPLIES if replies is None else replies, space=space, spaces=[other]
+            folder / "fixtures",
+            replies=REPLIES if replies is None else replies,
+            space=space,
+            spaces=[other, *(others or [])],
         )
     )
     database = Database(None, folder=folder)
