@@ -63,6 +63,10 @@ class V3Settings(Group):
     turn_timeout: float = Field(300.0, gt=0, description="Seconds a turn may last; then it fails inside the flow.")
     turns_limit: int = Field(32, ge=1, description="Turns that one connection may have running at once.")
     compression: bool = Field(False, description="Negotiate permessage-deflate (the real service does not).")
+    uploads: Literal["strict", "lenient"] | None = Field(
+        None,
+        description="Names of images never uploaded: refused, or gone on without; unset keeps each space's own.",
+    )
     url_base: str | None = Field(None, description="Base of voice URLs; unset: the address the client used.")
     url_life: float | None = Field(
         None, gt=0, le=CENTURY, description="Seconds a voice URL lasts; unset keeps each revision's own."

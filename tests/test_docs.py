@@ -50,7 +50,7 @@ OF_THE_MACHINE = {"voice.workers": "2"}
 SAMPLES: dict[Any, object] = {bool: True, int: 777, float: 7.5, str: "sample", Path: "sample", SecretStr: "sqlite:///x"}
 SAMPLES[datetime] = datetime(2024, 11, 13, 9, tzinfo=UTC)
 SPECIAL: dict[str, object] = {"journal.file": 4096, "v3.url_base": "https://sample", "voice.workers": 32}
-SPECIAL |= {"forwarded_allow_ips": "10.0.0.0/8"}
+SPECIAL |= {"forwarded_allow_ips": "10.0.0.0/8", "v3.uploads": "lenient"}
 SPECIAL |= {"voice.base_url": "https://sample", "malangee.transcription_url": "https://sample"}
 SPECIAL |= {
     "http.head_limit": 8192,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 
 from app.chldo.frames import Frame
@@ -11,19 +12,25 @@ from app.chldo.revisions import Revision
 from app.chldo.steps import Caller
 from app.chldo.turn import Turns
 from app.emulation.faults.kinds import Place
-from app.spaces.models import Space
+from app.spaces.models import LENIENT, Space
 from app.spaces.store import SpaceStore
 from app.spaces.uploads import Uploads
+
+log = logging.getLogger("app.chldo")
 
 
 class Actions:
     """Turns requests into running answers. One for the whole program."""
 
-    def __init__(self, *, store: SpaceStore, uploads: Uploads, turns: Turns, greetings: Greetings) -> None:
+    def __init__(
+        self, *, store: SpaceStore, uploads: Uploads, turns: Turns, greetings: Greetings, unknown: str | None = None
+    ) -> None:
+        """`unknown`: what the name of an image that was never uploaded gets, in place of what its space says."""
         self._store = store
         self._uploads = uploads
         self._turns = turns
         self._greetings = greetings
+        self._unknown = unknown
 
     async def begin(
         self, ask: SendMsg | Greet, revision: Revision, caller: Caller
@@ -44,7 +51,9 @@ class Actions:
         if ask.filename is not None and revision.has_files:
             image = await self._uploads.find(space.uid, ask.room_uid, ask.filename)
             if image is None:
-                return Refusal(FILE_UNKNOWN)
+                if (self._unknown or space.uploads) != LENIENT:
+                    return Refusal(FILE_UNKNOWN)
+                log.info("%r was never uploaded to room %s: the turn goes on without it", ask.filename, ask.room_uid)
         return self._turns.run(ask, space, revision, caller, image=image)
 
     async def _space(self, account: str, revision: Revision) -> Space | Refusal:

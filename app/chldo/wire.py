@@ -111,7 +111,9 @@ class ChldoWire:
             )
         )
         greetings = Greetings(voices=voices, memories=memories, rules=rules)
-        self._actions = Actions(store=engine.store, uploads=engine.uploads, turns=turns, greetings=greetings)
+        self._actions = Actions(
+            store=engine.store, uploads=engine.uploads, turns=turns, greetings=greetings, unknown=v3.uploads
+        )
 
     async def watch(self) -> None:
         await self.gateway.watch()

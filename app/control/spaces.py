@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
@@ -58,6 +58,7 @@ class SpaceAsItIs(BaseModel):
     prompt: str
     default: bool = Field(description="Whether it answers where a request names no space.")
     strict: bool
+    uploads: Literal["strict", "lenient"] = Field(description="What a name of no uploaded image gets.")
     api_keys: list[Key]
     greetings: dict[str, str]
     scenes: dict[str, Any]

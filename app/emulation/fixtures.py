@@ -36,7 +36,7 @@ from app.emulation.replies import (
     unknown_variables,
 )
 from app.emulation.report import FixtureError, Item, Report, either
-from app.spaces.models import ApiKey, Space, SpaceSeed
+from app.spaces.models import STRICT, UPLOADS, ApiKey, Space, SpaceSeed
 
 __all__ = ["KEYS", "FixtureError", "Fixtures", "Problem", "is_reply_file", "load_fixtures"]
 
@@ -53,7 +53,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "spaces.yaml": ("spaces",),
     "space": (
         *("uid", "name", "org_id", "api_keys", "credit", "credit_per_turn", "return_voice", "sentence_mode"),
-        *("language", "model", "graph", "prompt", "greetings", "scenes", "memories", "strict", "default"),
+        *("language", "model", "graph", "prompt", "greetings", "scenes", "memories", "strict"),
+        *("uploads", "default"),
     ),
     **LORE_KEYS,
     "api_key": ("key", "usable"),
@@ -193,6 +194,7 @@ def space_defaults(uid: str) -> dict[str, Any]:
         "model": "scripted",
         "graph": "companion",
         "prompt": "",
+        "uploads": STRICT,
         "default": False,
     }
 
@@ -221,6 +223,7 @@ def read_space(fields: Mapping[str, Item], seen: dict[tuple[str, str], Item], ui
         "scenes": read_scenes,
         "memories": lambda field: read_memories(field, str(own)),
         "strict": Item.flag,
+        "uploads": lambda field: field.one_of(*UPLOADS),
         "default": Item.flag,
     }
     return {name: read(fields[name]) for name, read in readers.items() if name in fields}

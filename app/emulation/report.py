@@ -98,6 +98,14 @@ class Item:
         """A name, a key, a word."""
         return self.text("one line of text, 1 to 200 characters", _LINE, secret=secret)
 
+    def one_of(self, *known: str) -> str:
+        """One of these words."""
+        value = self.one_line()
+        if value not in known:
+            self.refuse(f"one of {', '.join(known)}")
+            return known[0]
+        return value
+
     def any_text(self) -> str:
         """Text that may be empty."""
         return "" if self.node.value == "" else self.text("text")

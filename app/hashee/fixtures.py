@@ -214,7 +214,7 @@ class _Reader:
 
     def _relation(self, item: Item) -> tuple[str, str, str]:
         fields = item.fields(KEYS["relation"], required=("user", "agent"))
-        status = _get(fields, "status", "active", lambda one: _one_of(one, ("active", "suspended", "terminated")))
+        status = _get(fields, "status", "active", lambda one: one.one_of("active", "suspended", "terminated"))
         return self._who(fields, "user", self._users), self._who(fields, "agent", self._agents), status
 
     def _pair(self, item: Item) -> tuple[str, str]:
@@ -270,14 +270,6 @@ def _get(fields: dict[str, Item], name: str, default: T, read: Callable[[Item], 
     return read(fields[name]) if name in fields else default
 
 
-def _one_of(item: Item, known: tuple[str, ...]) -> str:
-    value = item.one_line()
-    if value not in known:
-        item.refuse(f"one of {', '.join(known)}")
-        return known[0]
-    return value
-
-
 def _email(item: Item) -> str:
     return fold_email(item.text("an email address", _EMAIL))
 
@@ -290,7 +282,7 @@ def _webhook_url(item: Item) -> str:
 
 
 def _mode(item: Item) -> str:
-    return _one_of(item, ("websocket", "webhook", "polling"))
+    return item.one_of("websocket", "webhook", "polling")
 
 
 def _token(item: Item) -> str:

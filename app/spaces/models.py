@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+UPLOADS = STRICT, LENIENT = "strict", "lenient"
+"""What a space does about an image that is named and was never uploaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
@@ -45,7 +48,8 @@ class Space:
     """One customer's place: who it belongs to, what a turn costs there and how its agent answers.
 
     `credit` is the running balance in won, `credit_per_turn` the price of one turn, `return_voice` (0 or 1) what holds
-    where a request does not say. `graph` names an entry of langgraph.json, `model` the chat model.
+    where a request does not say. `graph` names an entry of langgraph.json, `model` the chat model. `uploads`: `strict`
+    refuses the name of an image that was never uploaded, `lenient` goes on without the image.
     """
 
     uid: str
@@ -60,6 +64,7 @@ class Space:
     graph: str
     prompt: str
     default: bool
+    uploads: str = STRICT
     greetings: tuple[Greeting, ...] = ()
     scenes: tuple[Scene, ...] = ()
     memories: tuple[Memory, ...] = ()

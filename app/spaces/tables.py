@@ -34,7 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.spaces.lore import unseal
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in migrations/versions; a database at it is opened without loading Alembic."""
 
 JSON_TEXT: Final = {"parse": orjson.loads}
@@ -59,6 +59,7 @@ spaces = Table(
     Column("graph", Text, nullable=False),
     Column("prompt", Text, nullable=False),
     Column("is_default", Boolean, nullable=False),
+    Column("uploads", Text, nullable=False, server_default="strict"),
     # Counts the changes of a row, so that of two copies the newer one can be told.
     Column("version", BigInteger, nullable=False),
     # The digest of what table `lore` has for it, "" for nothing: most reads need no more than that.

@@ -23,6 +23,7 @@ WHOLE: Json = {
     "prompt": "",
     "default": False,
     "strict": True,
+    "uploads": "lenient",
     "greetings": {"1": "안녕", "7": "또 왔네요"},
     "scenes": {"2": "책방", "3": {"name": "바다", "prompt": "등대지기"}},
     "memories": [

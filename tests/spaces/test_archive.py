@@ -17,7 +17,7 @@ from app.spaces.contents import Holdings, Rows
 HOLDINGS = Holdings()
 ROWS: Rows = {
     **{table.name: [] for table in HOLDINGS.tables},
-    "spaces": [[*("a", "org", "데모", 1, 0, 0, True, "ko", "scripted", "companion", "", True, 1, "")]],
+    "spaces": [[*("a", "org", "데모", 1, 0, 0, True, "ko", "scripted", "companion", "", True, "strict", 1, "")]],
     "lore": [],
     "memories": [],
     "api_keys": [["k", "a", True]],

@@ -55,6 +55,37 @@ async def test_the_script_matches_on_the_filename(tmp_path: Path) -> None:
                 assert (frame["msg"], frame["msgtype"]) == ("filename is not exist", "error")
 
 
+async def test_a_lenient_space_answers_without_an_image_that_was_never_uploaded(tmp_path: Path) -> None:
+    """The service's viewer names presets of its own bucket. A space says which it is, a setting decides for all."""
+    replies: list[Json] = [{"when": {"filename": "A.png"}, "reply": "A 사진이네요."}]
+    space = {"uploads": "lenient"}
+    strict = {"uid": "strict", "api_keys": ["a-key-of-a-strict-space"]}
+    fixtures = write_fixtures(tmp_path / "fixtures", replies=replies, space=space, spaces=[strict])
+    ask = sendmsg("이 사진은 무엇인가요", filename="A.png")
+    with LiveServer(tmp_path / "data", fixtures=fixtures) as server:
+        async with talk(server) as peer:
+            frames = await peer.turn(ask)
+            assert "".join(f["msg"] for f in frames if f["status"] == "stream") == "A 사진이네요."
+            frame = await peer.ask({**ask, "api_key": "a-key-of-a-strict-space"})
+            assert frame["msg"] == "filename is not exist"
+            changed = {"uploads": "strict"}
+            async with httpx.AsyncClient(base_url=server.http) as client:
+                answer = await client.patch("/_emulator/spaces/test", json=changed)
+                assert (answer.status_code, answer.json()["uploads"]) == (200, "strict")
+                refused = await client.patch("/_emulator/spaces/test", json={"uploads": "lax"})
+                assert refused.json()["message"].startswith("uploads: expected one of strict, lenient")
+            assert (await peer.ask(ask))["msg"] == "filename is not exist"
+
+
+async def test_the_viewers_presets_work_in_the_demo_space_unless_a_setting_says_no(tmp_path: Path) -> None:
+    for uploads, refused in ((None, False), ("strict", True)):
+        with LiveServer(tmp_path / str(uploads), v3={"uploads": uploads}, watch=False) as server:
+            async with talk(server) as peer:
+                frames = await peer.turn(sendmsg("이 사진은 무엇인가요", filename="A.png"))
+        assert (frames[0].get("msg") == "filename is not exist") is refused
+        assert (frames[-1]["status"] == "END") is not refused
+
+
 @pytest.mark.parametrize("revision", ["2024-07-01", "2024-08-26"])
 async def test_before_the_upload_existed_the_field_means_nothing(tmp_path: Path, revision: str) -> None:
     with LiveServer(tmp_path) as server:
