@@ -227,6 +227,7 @@ class _Turn:
             yield ThinkEnded()
             yield Ended()
             return
+        self._began = window.begin(self._began)
         self._facts.saved_turns = window.saved
         yield HistoryReplayed()
         yield MemorySought()

@@ -92,6 +92,8 @@ class WorldClock:
         self._steps: set[asyncio.Task[None]] = set()
         self._set_to = self._set_at = 0.0
         """What the wall clock showed at a moment of the monotonic time."""
+        self.set_by_hand: list[Callable[[], None]] = []
+        """Called when the wall clock was set: what waits for a moment of it looks again."""
         self._begin()
 
     @property
@@ -219,11 +221,14 @@ class WorldClock:
         return woken
 
     def set(self, instant: float) -> None:
-        """Sets the wall clock, in epoch seconds, either way; pauses under way are not touched. Raises ValueError for a
-        moment before the beginning of time or after its end.
+        """Sets the wall clock, in epoch seconds, either way; pauses under way are not touched, but for those of tasks
+        that look after something. Raises ValueError for a moment before the beginning of time or after its end.
         """
         check_instant(instant)
         self._set_to, self._set_at = instant, self.monotonic()
+        self._wake(lambda sleeper: sleeper.stop is not None)
+        for hear in self.set_by_hand:
+            hear()
 
     def restart(self) -> None:
         """Runs again from where it started: a virtual clock from its beginning, any other as if nobody had touched it.
@@ -234,7 +239,7 @@ class WorldClock:
 
     def _begin(self) -> None:
         if self._start is not None:
-            self.set(self._start)
+            self._set_to, self._set_at = self._start, self.monotonic()
         else:
             self._set_to, self._set_at = EPOCH, self._advanced + self._moved
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.hashee.identifiers import AGENT_TOKEN, TOKEN_PREFIX, digest
 from app.hashee.refusals import Refused
@@ -56,13 +56,18 @@ class AccessTokens:
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def read(self, token: str, now: float) -> HumanCredential:
-        """What a token says. Raises `Refused`: INVALID_TOKEN, TOKEN_EXPIRED."""
+        """What a token says. One of a clock that was ahead is good for its life, from when it is first seen.
+
+        Raises `Refused`: INVALID_TOKEN, TOKEN_EXPIRED.
+        """
         name = digest(token)
         found = self._read.get(name)
         if found is None:
             found = self._read[name] = self._verified(token)
             if len(self._read) > MOST_READ:
                 self._read.popitem(last=False)
+        if found.expires > now + self.life:
+            found = self._read[name] = replace(found, expires=now + self.life)
         if found.expires <= now:
             raise Refused("TOKEN_EXPIRED")
         return found

@@ -21,6 +21,7 @@ from app.hashee.refusals import Refused
 from app.hashee.relations import terminate_all
 from app.hashee.rights import Actor, human
 from app.hashee.tables import codes, contacts, logins, refreshes, sessions, users
+from app.spaces.deadlines import ahead, is_ahead
 
 REFRESH_LIFE = 2_592_000.0
 """Seconds that a refresh token lasts: 30 days."""
@@ -92,7 +93,8 @@ def begin(tx: Tx, user_id: str, device: str = "") -> Begun:
         tx.connection.scalars(
             select(sessions.c.id)
             .where(sessions.c.user_id == user_id, sessions.c.ended_at.is_(None))
-            .order_by(sessions.c.created_at)
+            # Those of a clock that was ahead are not younger than one that begins now.
+            .order_by(sessions.c.created_at <= tx.now, sessions.c.created_at)
         )
     )
     for old in open_ones[: max(0, len(open_ones) - SESSIONS + 1)]:
@@ -110,7 +112,7 @@ def _refresh(tx: Tx, session: str) -> str:
 def locked(tx: Tx, email: str) -> None:
     """Raises `Refused` while an address is locked."""
     until = tx.value(select(logins.c.locked_until).where(logins.c.email == fold_email(email)))
-    if until is not None and until > tx.limits_now:
+    if until is not None and is_ahead(until, tx.limits_now, LOCKED):
         raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(until - tx.limits_now)))
 
 
@@ -127,10 +129,10 @@ def failed(tx: Tx, email: str) -> None:
     """Counts a failed login; the fifth locks the address. Raises `Refused` always."""
     at = logins.c.email == fold_email(email)
     row = tx.one(select(logins.c.failures, logins.c.failed_at, logins.c.locked_until).where(at).with_for_update())
-    if row is not None and row.locked_until > tx.limits_now:  # another failure has locked it meanwhile
+    if row is not None and is_ahead(row.locked_until, tx.limits_now, LOCKED):  # another failure has locked it meanwhile
         raise Refused("ACCOUNT_LOCKED", retry_after=max(1, round(row.locked_until - tx.limits_now)))
     failures = 1
-    if row is not None and row.locked_until <= tx.limits_now < row.failed_at + LOCKED and row.failures < FAILURES:
+    if row is not None and is_ahead(row.failed_at + LOCKED, tx.limits_now, LOCKED) and row.failures < FAILURES:
         failures = row.failures + 1
     until = tx.limits_now + LOCKED if failures >= FAILURES else 0.0
     if row is None:
@@ -355,7 +357,8 @@ def remove_session(tx: Tx, credential: Credential, session: str) -> None:
 
 
 def sweep(tx: Tx) -> None:
-    """Forgets what is over."""
-    tx.run(delete(refreshes).where(refreshes.c.expires_at < tx.now))
-    tx.run(delete(codes).where(codes.c.expires_at < tx.now))
-    tx.run(delete(logins).where(logins.c.failed_at < tx.limits_now - LOCKED))
+    """Forgets what is over. A token or code of a clock that was ahead is good for its life from now."""
+    for table, life in ((refreshes, REFRESH_LIFE), (codes, CODE_LIFE)):
+        tx.run(delete(table).where(table.c.expires_at < tx.now))
+        tx.run(update(table).where(table.c.expires_at > tx.now + life).values(expires_at=tx.now + life))
+    tx.run(delete(logins).where(~ahead(logins.c.failed_at + LOCKED, tx.limits_now, LOCKED)))

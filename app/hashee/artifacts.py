@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, case, func, insert, select, update
 
 from app.emulation.determinism import RESOLUTION
 from app.hashee.access import Credential
@@ -21,6 +21,7 @@ from app.hashee.messages import Outgoing, Sent, send
 from app.hashee.refusals import Refused
 from app.hashee.rights import agent, human, message, speaking
 from app.hashee.tables import artifacts, members, messages
+from app.spaces.deadlines import ahead, is_ahead
 
 MOST_BLOCKS = 16
 MOST_BYTES = 64 * 1024
@@ -64,6 +65,7 @@ def send_artifact(
             agent_id=agent_id,
             subtype=about.subtype,
             revision=0,
+            life=about.life,
             expires_at=None if about.life is None else tx.now + about.life,
             expired=False,
         )
@@ -86,7 +88,7 @@ def change(
     if row is None or row.agent_id != agent_id:
         raise Refused("NOT_FOUND", "No such artifact")
     at = tx.one(select(messages.c.seq, messages.c.recalled_at).where(messages.c.id == row.message_id))
-    if at.recalled_at is not None or row.expired or (row.expires_at is not None and row.expires_at <= tx.now):
+    if at.recalled_at is not None or row.expired or _is_due(row, tx.now):
         raise Refused("ARTIFACT_EXPIRED")
     if row.updates >= MOST_UPDATES:
         raise Refused("ARTIFACT_LIMIT", f"An artifact takes {MOST_UPDATES} updates")
@@ -109,7 +111,7 @@ def respond(
     about = tx.one(select(artifacts).where(artifacts.c.message_id == message_id))
     if about is None:
         raise Refused("NOT_FOUND", "The message has no artifact")
-    if row.recalled_at is not None or about.expired or (about.expires_at is not None and about.expires_at <= tx.now):
+    if row.recalled_at is not None or about.expired or _is_due(about, tx.now):
         raise Refused("ARTIFACT_EXPIRED")
     if based_on != about.revision:
         raise Refused("REVISION_CONFLICT", current_revision=about.revision)
@@ -121,7 +123,7 @@ def respond(
 
 def expire(tx: Tx, artifact_id: str | None = None) -> int:
     """Ends the artifacts whose time is over, or the one that is named; how many."""
-    due = artifacts.c.expires_at <= tx.now + RESOLUTION if artifact_id is None else artifacts.c.id == artifact_id
+    due = ~_lives(tx.now + RESOLUTION) if artifact_id is None else artifacts.c.id == artifact_id
     rows = tx.run(
         select(artifacts).where(due, artifacts.c.expired.is_(False)).order_by(artifacts.c.id).limit(EXPIRED_AT_ONCE)
     ).fetchall()
@@ -141,6 +143,17 @@ def expire(tx: Tx, artifact_id: str | None = None) -> int:
 
 def next_expiry(tx: Tx) -> float:
     """When the time of an artifact will next be over, or was; infinity while nothing waits for that."""
-    soonest = select(func.min(artifacts.c.expires_at)).where(artifacts.c.expired.is_(False))
+    ends_at = case((_lives(tx.now), artifacts.c.expires_at), else_=tx.now)
+    soonest = select(func.min(ends_at)).where(artifacts.c.expired.is_(False), artifacts.c.expires_at.is_not(None))
     moment: float | None = tx.value(soonest)
     return inf if moment is None else moment
+
+
+def _is_due(row: Any, now: float) -> bool:
+    """Whether its time is over."""
+    return row.expires_at is not None and not is_ahead(row.expires_at, now, row.life)
+
+
+def _lives(now: float) -> ColumnElement[bool]:
+    """The condition for an artifact whose time is not over; null for one without an end."""
+    return ahead(artifacts.c.expires_at, now, artifacts.c.life)

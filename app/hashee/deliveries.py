@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, or_, select, update
 
 from app.hashee.access import Credential
 from app.hashee.agents import POLLING, WEBHOOK, mode_of
@@ -26,6 +26,10 @@ from app.hashee.profiles import Profile
 from app.hashee.refusals import Refused
 from app.hashee.rights import ACTIVE, agent
 from app.hashee.tables import agents, cursors, deliveries, members, upsert
+from app.spaces.deadlines import ahead, is_ahead
+
+PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
+"""Seconds before the second to sixth try."""
 
 CLAIM = 60.0
 """Seconds that a process has for one try; then another may take it."""
@@ -115,7 +119,7 @@ def _withdraw(tx: Tx, recalled: MessageRecalled) -> set[str]:
 
 def _claimed(row: Any, now: float) -> bool:
     """Whether a process is trying it."""
-    return bool(row.claimed_until > now)
+    return is_ahead(row.claimed_until, now, CLAIM)
 
 
 def _store(tx: Tx, frame: Frame, ids: Sequence[str]) -> None:
@@ -264,8 +268,8 @@ def claim(tx: Tx, most: int, each: int, room: Mapping[str, int], trying: Sequenc
         .join(agents, agents.c.id == deliveries.c.agent_id)
         .where(
             deliveries.c.state == PENDING,
-            deliveries.c.due_at <= tx.now + ROUNDING,
-            deliveries.c.claimed_until <= tx.now + ROUNDING,
+            ~_is_resting(tx.now + ROUNDING),
+            ~_is_claimed(deliveries, tx.now + ROUNDING),
             agents.c.connection_mode == WEBHOOK,
             agents.c.governance == ACTIVE,
             agents.c.id.not_in(full),
@@ -305,10 +309,12 @@ def next_due(tx: Tx, busy: Sequence[str] = (), trying: Sequence[str] = ()) -> fl
     nothing waits.
     """
     later = func.max if tx.connection.dialect.name == "sqlite" else func.greatest
+    tried_at = case((_is_resting(tx.now), deliveries.c.due_at), else_=tx.now)
+    free_at = case((_is_claimed(deliveries, tx.now), deliveries.c.claimed_until), else_=tx.now)
     waits = and_(deliveries.c.state == PENDING, _first_of_lane(tx.now))
     ends = and_(deliveries.c.state == WITHDRAWN, _is_claimed(deliveries, tx.now))
     found: float | None = tx.value(
-        select(func.min(later(deliveries.c.due_at, deliveries.c.claimed_until)))
+        select(func.min(later(tried_at, free_at)))
         .join(agents, agents.c.id == deliveries.c.agent_id)
         .where(
             or_(waits, ends),
@@ -321,7 +327,7 @@ def next_due(tx: Tx, busy: Sequence[str] = (), trying: Sequence[str] = ()) -> fl
     return found
 
 
-def _first_of_lane(now: float) -> Any:
+def _first_of_lane(now: float) -> ColumnElement[bool]:
     """The condition for what nothing earlier of its lane holds up."""
     earlier = deliveries.alias()
     return ~exists().where(
@@ -332,9 +338,15 @@ def _first_of_lane(now: float) -> Any:
     )
 
 
-def _is_claimed(table: Any, now: float) -> Any:
+def _is_claimed(table: Any, now: float) -> ColumnElement[bool]:
     """The condition for what a process is trying."""
-    return table.c.claimed_until > now
+    return ahead(table.c.claimed_until, now, CLAIM)
+
+
+def _is_resting(now: float) -> ColumnElement[bool]:
+    """The condition for what failed a moment ago."""
+    longest = case(dict(enumerate(PAUSES, 1)), value=deliveries.c.attempts, else_=0.0)
+    return ahead(deliveries.c.due_at, now, longest)
 
 
 def _at(agent_id: str, cursor: int) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from app.hashee.ledger import Tx
 from app.hashee.refusals import Refused
 from app.hashee.rights import Actor, actor, agent, check_heard, place
 from app.hashee.tables import files
+from app.spaces.deadlines import ahead
 
 AT_ONCE = 5
 """Uploads of one that are under way: announced, and not yet confirmed."""
@@ -50,7 +51,7 @@ def announce(
     own = files.c.owner == who.principal
     rows = tx.run(
         select(files.c.id, files.c.created_at)
-        .where(own, files.c.state != "confirmed", files.c.created_at > tx.now - UNDER_WAY)
+        .where(own, files.c.state != "confirmed", ahead(files.c.created_at + UNDER_WAY, tx.now, UNDER_WAY))
         .order_by(files.c.created_at.desc())
         .limit(MOST_LOOKED_AT)
     ).fetchall()
@@ -59,7 +60,7 @@ def announce(
         raise Refused("UPLOAD_LIMIT", retry_after=max(1, ceil(waiting[-1] + UNDER_WAY - tx.now)))
     sent = tx.value(
         select(func.coalesce(func.sum(files.c.size), 0)).where(
-            own, files.c.conversation_id == conversation_id, files.c.created_at > tx.now - DAY
+            own, files.c.conversation_id == conversation_id, ahead(files.c.created_at + DAY, tx.now, DAY)
         )
     )
     if sent + about["size"] > PER_DAY:

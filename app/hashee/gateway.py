@@ -299,8 +299,8 @@ class Gateway:
                 continue
             if not socket.principal:
                 soonest = min(soonest, inf if socket.authenticating else socket.opened_at + AUTH_LIMIT)
-            elif socket.expires is not None:
-                soonest = min(soonest, now + (socket.expires - wall))
+            else:
+                soonest = min(soonest, now + socket.left(wall))
         return soonest
 
     async def _look(self, socket: Socket, now: float, wall: float) -> None:
@@ -312,7 +312,7 @@ class Gateway:
                 socket.send(AuthError("auth_timeout", "No auth within 5 seconds", "error.auth.timeout"))
                 socket.finish(AUTH, "auth_timeout")
             return
-        left = inf if socket.expires is None else socket.expires - wall
+        left = socket.left(wall)
         if left <= RESOLUTION:
             socket.lapse()
             return

@@ -11,11 +11,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.hashee.access import Credential, HumanCredential
+from app.hashee.access import LIFE, Credential, HumanCredential
 from app.hashee.frames import (
     AccessLapsed,
     AgentGovernance,
@@ -163,6 +164,14 @@ class Socket:
         if not self.closing:
             self._closing = (code, reason)
             self._run()
+
+    def left(self, wall: float) -> float:
+        """Seconds until its token is over. One of a clock that was ahead is good for its life, from now on."""
+        if self.expires is None:
+            return inf
+        if self.expires > wall + LIFE:
+            self.expires, self.warned = wall + LIFE, False
+        return self.expires - wall
 
     def lapses(self, at: float) -> bool:
         """Whether its token was issued until `at`: one that was renewed meanwhile stays open."""

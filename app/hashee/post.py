@@ -110,6 +110,7 @@ class Post:
         self.receipts = Receipts(ledger, hub)
         self.streams = Streams(ledger, clock.monotonic)
         self.webhooks_due = Signal()
+        clock.set_by_hand.append(self.webhooks_due.set)
         self._wakeups: dict[str, set[asyncio.Event]] = {}
         self._polls: Counter[str] = Counter()
         self._stopping = False

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from app.spaces.schema import Schema
 from app.spaces.tables import JSON_TEXT
 
-SCHEMA = Schema("app.hashee:migrations", head="h0005", table="hashee_version")
+SCHEMA = Schema("app.hashee:migrations", head="h0006", table="hashee_version")
 
 metadata = MetaData()
 
@@ -199,6 +199,7 @@ artifacts = Table(
     Column("subtype", Text, nullable=False, server_default=""),
     Column("revision", Integer, nullable=False),
     Column("updates", Integer, nullable=False, server_default="0"),
+    Column("life", Double),  # seconds, from the message on
     Column("expires_at", Double, index=True),
     Column("expired", Boolean, nullable=False),
 )

@@ -14,16 +14,13 @@ from typing import Any, cast
 from tenacity import RetryCallState, stop_after_attempt, wait_chain, wait_fixed
 
 from app.emulation.determinism import RealClock
-from app.hashee.deliveries import ROUNDING, Due, claim, next_due, settle
+from app.hashee.deliveries import PAUSES, ROUNDING, Due, claim, next_due, settle
 from app.hashee.post import Post
 from app.hashee.refusals import Refused
 from app.hashee.signatures import body_of, headers_of
 from app.hashee.targets import NotReached, Outbound
 
 log = logging.getLogger("app.hashee.webhooks")
-
-PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
-"""Seconds before the second to sixth try."""
 
 AT_ONCE = 32
 """Tries under way in this process."""

@@ -185,6 +185,7 @@ class HasheeWire:
         await post.shelf.clear()
         post.limits.forget()
         await _seed(post, cast)
+        post.look_again()
 
     async def _restored(self) -> None:
         """Other rows are in the tables: sockets of sessions and tokens that they do not know are closed."""

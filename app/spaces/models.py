@@ -124,3 +124,7 @@ class RoomWindow:
     turns: tuple[Turn, ...]
     saved: int
     fired: frozenset[str] = frozenset()
+
+    def begin(self, now: int) -> int:
+        """When a turn begins that follows these: later than they did, even if the clock was set back since."""
+        return max(now, self.turns[-1].began + 1) if self.turns else now

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from app.addresses import why_not_connect
 from app.emulation.guarded_network import TargetRefused, allowed
 from app.hashee import webhooks
-from app.hashee.deliveries import CLAIM
+from app.hashee.deliveries import CLAIM, PAUSES
 from app.hashee.post import POLLERS
 from app.hashee.targets import Outbound
 from app.hashee.webhook_urls import check_url
-from app.hashee.webhooks import PAUSES, pause_after
+from app.hashee.webhooks import pause_after
 from tests.hashee.people import PAYLOAD, Person, Town, write_cast
 from tests.live import PATIENCE, Json, LiveServer
 

@@ -176,6 +176,20 @@ async def test_turns_are_kept_in_the_order_in_which_they_began(server: LiveServe
     assert [turn.msg for turn in window.turns] == ["천천히", "turn b"]
 
 
+async def test_turns_follow_each_other_though_the_clock_was_set_back(server: LiveServer) -> None:
+    """What was said last is what a model is told of, not what was said at the latest time."""
+    room, clock = "back00000001", server.program.stage.world.clock
+    now = clock.time()
+    async with talk(server, room_uid=room) as peer:
+        for number in range(30):
+            if number == 25:
+                server.loop.call_soon_threadsafe(clock.set, now - 86_400 * 365)
+            await peer.turn(sendmsg(f"turn {number}", room_uid=room))
+    server.loop.call_soon_threadsafe(clock.set, now)
+    window = await saved(server, room)
+    assert [turn.msg for turn in window.turns] == [f"turn {number}" for number in range(10, 30)]
+
+
 async def test_a_room_counts_its_turns_and_no_save_leaves_no_trace(server: LiveServer) -> None:
     room = "count0000001"
     async with talk(server, room_uid=room) as peer:
