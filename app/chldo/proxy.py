@@ -30,7 +30,7 @@ from app.chldo.proxy_answers import item_page, json_answer, refusal
 from app.chldo.renders import NO_CREDIT
 from app.chldo.response_items import kept_item
 from app.chldo.response_rendering import ResponseRendering
-from app.chldo.response_store import KeptResponse, ResponseStore
+from app.chldo.response_store import KeptResponse, ResponseStore, SpaceResponses
 from app.chldo.responses import in_own_words, parse_response
 from app.emulation.determinism import Clock, Ids
 
@@ -47,7 +47,7 @@ T = TypeVar("T")
 Make = Callable[[Scope, Receive, Send], Delivery]
 """Makes what answers a request."""
 
-Choose = Callable[["ChatModels", "Space", bytes, Mapping[str, str]], Awaitable[Make | BadRequest]]
+Choose = Callable[["Loaded", "Space", bytes, Mapping[str, str]], Awaitable[Make | BadRequest]]
 
 NO_KEY = {"status": "failure", "message": "API_KEY does not exist."}
 
@@ -82,14 +82,12 @@ def proxy_routes(
     *,
     timeout: float = 300.0,
     body_limit: int = LARGEST_BODY,
-    responses: ResponseStore | None = None,
 ) -> APIRouter:
     """The routes. `opened` gives what answers once the program is ready, None if it is not in time. `timeout`:
-    seconds that a completion may take; `body_limit`: bytes of a request; `responses` keeps those that may be asked for
-    later.
+    seconds that a completion may take; `body_limit`: bytes of a request.
     """
     routes = APIRouter()
-    proxy = _Proxy(opened, clock, ids, timeout, body_limit, responses or ResponseStore())
+    proxy = _Proxy(opened, clock, ids, timeout, body_limit)
     keyless: dict[int | str, dict[str, Any]] = {404: {"description": "The api_key is missing, unknown or not usable."}}
 
     # A client that joins a base URL ending in a slash and a path beginning with one asks for `/v1//…`.
@@ -116,22 +114,27 @@ def proxy_routes(
     @routes.get("/v1/responses/{id}", summary="A response that was given", responses=keyless)
     async def kept(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
         """One of the last responses of the space, unless it was asked for with `store: false`."""
-        return await proxy.kept(request, uid, lambda found: json_answer(200, found.body))
+        return await proxy.kept(request, uid, lambda found, _: json_answer(200, found.body))
 
     @routes.get("/v1/responses/{id}/input_items", summary="What led to a response", responses={400: {}, **keyless})
     async def input_items(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
         """Its input, and what earlier responses had; the last items first unless `order` is `asc`."""
-        return await proxy.kept(request, uid, lambda found: item_page(found, request.query_params))
+        return await proxy.kept(request, uid, lambda found, _: item_page(found, request.query_params))
 
     @routes.delete("/v1/responses/{id}", summary="Forget a response", responses=keyless)
     async def forget(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
         """It cannot be asked for or referred to any more."""
-        return await proxy.kept(request, uid, proxy.forget)
+
+        def gone(found: KeptResponse, responses: SpaceResponses) -> Response:
+            responses.forget(found.body["id"])
+            return json_answer(200, {"id": found.body["id"], "object": "response", "deleted": True})
+
+        return await proxy.kept(request, uid, gone)
 
     @routes.post("/v1/responses/{id}/cancel", summary="Cancel a response", responses={400: {}, **keyless})
     async def cancel(request: Request, uid: Annotated[str, Path(alias="id")]) -> Response:
         """Always refused: none runs in the background."""
-        return await proxy.kept(request, uid, lambda _: refusal(400, "Cannot cancel a synchronous response."))
+        return await proxy.kept(request, uid, lambda *_: refusal(400, "Cannot cancel a synchronous response."))
 
     @routes.get("/v1//models", include_in_schema=False)
     @routes.get("/v1/models", summary="The models of the proxy", responses=keyless)
@@ -152,20 +155,14 @@ class _Proxy:
     """Serves the routes; holds no state of a request."""
 
     def __init__(
-        self,
-        opened: Callable[[], Awaitable[Loaded | None]],
-        clock: Clock,
-        ids: Ids,
-        timeout: float,
-        body_limit: int,
-        responses: ResponseStore,
+        self, opened: Callable[[], Awaitable[Loaded | None]], clock: Clock, ids: Ids, timeout: float, body_limit: int
     ) -> None:
         self._opened = opened
         self._clock = clock
         self._ids = ids
         self._timeout = timeout
         self._body_limit = body_limit
-        self._responses = responses
+        self._responses = ResponseStore()
 
     async def models(self, request: Request, name: str | None) -> Response:
         """The list of models, or the one called `name`."""
@@ -187,21 +184,22 @@ class _Proxy:
         """One response."""
         return await self._answered(request, self._response)
 
-    async def kept(self, request: Request, uid: str, serve: Callable[[KeptResponse], Response]) -> Response:
+    async def kept(
+        self, request: Request, uid: str, serve: Callable[[KeptResponse, SpaceResponses], Response]
+    ) -> Response:
         """What `serve` makes of a response that is kept."""
         admitted = await self._admit(request)
         if isinstance(admitted, Response):
             return admitted
-        found = self._responses.find(admitted[1].uid, uid)
+        responses = self._responses_of(*admitted)
+        found = responses.find(uid)
         if found is None:
             return refusal(404, f"Response with id '{uid[:64]}' not found.")
-        return serve(found)
+        return serve(found, responses)
 
-    def forget(self, response: KeptResponse) -> Response:
-        """Forgets a response that is kept."""
-        uid = response.body["id"]
-        self._responses.forget(response.space, uid)
-        return json_answer(200, {"id": uid, "object": "response", "deleted": True})
+    def _responses_of(self, loaded: Loaded, space: Space) -> SpaceResponses:
+        eras = loaded.store.eras
+        return self._responses.of(space.uid, lambda era: eras.is_over(era, space.uid))
 
     async def _answered(self, request: Request, choose: Choose) -> Response:
         """What the one that `choose` gives for a request answers."""
@@ -216,7 +214,7 @@ class _Proxy:
         if isinstance(body, Response):
             return body
         loaded, space = admitted
-        make = await choose(loaded.models, space, body, _onward(request, hops))
+        make = await choose(loaded, space, body, _onward(request, hops))
         if isinstance(make, BadRequest):
             return json_answer(make.status, make.body())
 
@@ -226,16 +224,16 @@ class _Proxy:
         return Worked(work)
 
     async def _completion(
-        self, models: ChatModels, space: Space, body: bytes, headers: Mapping[str, str]
+        self, loaded: Loaded, space: Space, body: bytes, headers: Mapping[str, str]
     ) -> Make | BadRequest:
         """Who answers with a chat completion, a model behind the upstream or the script; or why nobody does."""
-        passed = await self._passed(models, space, body, headers, COMPLETIONS)
+        passed = await self._passed(loaded.models, space, body, headers, COMPLETIONS)
         if passed is not None:
             return passed
         ask = await _worked(body, parse_completion, body)
         if isinstance(ask, BadRequest):
             return ask
-        run = await self._run(models, space, ask, body)
+        run = await self._run(loaded.models, space, ask, body)
         if isinstance(run, BadRequest):
             return run
         uid, created = f"chatcmpl-{self._ids.base62(29)}", int(self._clock.time())
@@ -243,23 +241,24 @@ class _Proxy:
         return partial(Answer, run, ChatRendering(uid, created, ask.model, counted, ask.choices), ask.stream)
 
     async def _response(
-        self, models: ChatModels, space: Space, body: bytes, headers: Mapping[str, str]
+        self, loaded: Loaded, space: Space, body: bytes, headers: Mapping[str, str]
     ) -> Make | BadRequest:
         """The same with a response."""
-        passed = await self._passed(models, space, body, headers, RESPONSES)
+        passed = await self._passed(loaded.models, space, body, headers, RESPONSES)
         if passed is not None:
             return passed
-        ask = await _worked(body, parse_response, body, self._responses.of(space.uid))
+        responses, era = self._responses_of(loaded, space), loaded.store.eras.now
+        ask = await _worked(body, parse_response, body, responses)
         if isinstance(ask, BadRequest):
             return ask
-        run = await self._run(models, space, ask.completion, body, in_own_words)
+        run = await self._run(loaded.models, space, ask.completion, body, in_own_words)
         if isinstance(run, BadRequest):
             return run
 
         def keep(told: Json) -> None:
             if ask.kept:
                 items = tuple(kept_item(item, self._item_id) for item in ask.items)
-                self._responses.keep(KeptResponse(space.uid, told, items, ask.context, len(body)))
+                responses.keep(KeptResponse(told, items, ask.context, era, len(body)))
 
         rendering = ResponseRendering(ask, int(self._clock.time()), self._item_id, keep)
         return partial(Answer, run, rendering, ask.completion.stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.chldo.bad_requests import Json
@@ -15,24 +16,19 @@ MAX_BYTES = 64 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class KeptResponse:
     """A response as it ended, and what led to it: `items`, each with an id, and in `context` all items of earlier
-    responses. `size`: bytes of the request.
+    responses. `era`: which of the store's eras it was asked for in; `size`: bytes of the request.
     """
 
-    space: str
     body: Json
     items: tuple[Json, ...]
     context: tuple[Json, ...] = ()
+    era: int = 0
     size: int = 0
 
     @property
     def own_items(self) -> tuple[Json, ...]:
         """What came with it: its input and its output."""
         return (*self.items, *self.body["output"])
-
-    @property
-    def all_items(self) -> tuple[Json, ...]:
-        """All that was said up to its end."""
-        return (*self.context, *self.own_items)
 
 
 @dataclass(slots=True)
@@ -44,60 +40,61 @@ class ResponseStore:
     """Items by space and id, each with the id of the response it came with."""
     _size: int = 0
 
-    def keep(self, response: KeptResponse) -> None:
-        """Keeps a response."""
+    def of(self, space: str, is_over: Callable[[int], bool]) -> SpaceResponses:
+        """Those of one space. `is_over`: whether the space has been reset since an era."""
+        return SpaceResponses(self, space, is_over)
+
+    def keep(self, space: str, response: KeptResponse) -> None:
         uid = response.body["id"]
-        self._kept[response.space, uid] = response
+        self._kept[space, uid] = response
         self._size += response.size
         for item in response.own_items:
-            self._items.setdefault((response.space, item["id"]), (uid, item))
+            self._items.setdefault((space, item["id"]), (uid, item))
         while len(self._kept) > MAX_RESPONSES or (self._size > MAX_BYTES and len(self._kept) > 1):
-            (space, uid), _ = next(iter(self._kept.items()))
-            self.forget(space, uid)
+            self.forget(*next(iter(self._kept)))
 
     def find(self, space: str, uid: str) -> KeptResponse | None:
-        """A response of a space."""
         return self._kept.get((space, uid))
 
-    def item(self, space: str, uid: str) -> Json | None:
-        """An item of a space."""
-        found = self._items.get((space, uid))
-        return None if found is None else found[1]
+    def item(self, space: str, uid: str) -> tuple[str, Json]:
+        """An item, and the id of the response it came with; "" for none."""
+        return self._items.get((space, uid), ("", {}))
 
-    def forget(self, space: str, uid: str) -> bool:
-        """Forgets a response; whether it was there."""
-        response = self._kept.pop((space, uid), None)
-        if response is None:
-            return False
+    def forget(self, space: str, uid: str) -> None:
+        response = self._kept.pop((space, uid))
         self._size -= response.size
         for item in response.own_items:
-            if self._items.get((space, item["id"]), ("",))[0] == uid:
+            if self.item(space, item["id"])[0] == uid:
                 del self._items[space, item["id"]]
-        return True
-
-    def clear(self) -> None:
-        """Forgets all of them."""
-        self._kept.clear()
-        self._items.clear()
-        self._size = 0
-
-    def of(self, space: str) -> SpaceResponses:
-        """Those of one space."""
-        return SpaceResponses(self, space)
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceResponses:
-    """What a request in a space can refer to."""
+    """The responses that are kept for a space. A reset of the space ends them."""
 
-    store: ResponseStore
-    space: str
+    _store: ResponseStore
+    _space: str
+    _is_over: Callable[[int], bool]
+
+    def keep(self, response: KeptResponse) -> None:
+        """Keeps a response."""
+        self._store.keep(self._space, response)
+
+    def find(self, uid: str) -> KeptResponse | None:
+        """A response by its id."""
+        found = self._store.find(self._space, uid)
+        return None if found is None or self._is_over(found.era) else found
 
     def context(self, uid: str) -> tuple[Json, ...] | None:
         """All items up to the end of a response."""
-        found = self.store.find(self.space, uid)
-        return None if found is None else found.all_items
+        found = self.find(uid)
+        return None if found is None else (*found.context, *found.own_items)
 
     def item(self, uid: str) -> Json | None:
         """An item by its id."""
-        return self.store.item(self.space, uid)
+        owner, item = self._store.item(self._space, uid)
+        return item if owner and self.find(owner) is not None else None
+
+    def forget(self, uid: str) -> None:
+        """Forgets a response that is kept."""
+        self._store.forget(self._space, uid)

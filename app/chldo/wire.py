@@ -10,7 +10,6 @@ from fastapi.params import Depends
 from starlette.types import ASGIApp
 
 from app.chldo.gateway import Gateway
-from app.chldo.response_store import ResponseStore
 from app.chldo.revisions import REVISIONS
 from app.engine import Engine, Opened, Stage
 
@@ -34,7 +33,6 @@ class ChldoWire:
         self._stage = stage
         self._opened = opened
         self._actions: Actions | None = None
-        self._responses = ResponseStore()
         self.revisions: Sequence[str] = tuple(REVISIONS)
         self.credentialed: Sequence[str] = ()
         self.gateway = Gateway(revision=revision, settings=settings, stage=stage, actions=self._acting)
@@ -62,7 +60,7 @@ class ChldoWire:
         clock, ids = self._stage.world.clock, self._stage.world.ids.branch(self.name, "http")
         store = self._part(lambda engine: engine.store)
         uploads = self._part(lambda engine: engine.uploads)
-        proxy = proxy_routes(self._opened, clock, ids, timeout=self._settings.turn_timeout, responses=self._responses)
+        proxy = proxy_routes(self._opened, clock, ids, timeout=self._settings.turn_timeout)
         others = (
             info_routes(ids, self._part(lambda engine: engine.library)),
             file_routes(ids, uploads, store, url_base=self._settings.url_base),
@@ -83,11 +81,6 @@ class ChldoWire:
         from app.chldo.turn import TurnParts, Turns
         from app.chldo.voices import Voices
 
-        async def renew(room: str | None) -> None:
-            if room is None:
-                self._responses.clear()
-
-        engine.renewals.append(renew)
         v3 = self._settings
         rules = TurnRules(
             som_eom=v3.som_eom,

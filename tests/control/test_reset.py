@@ -94,6 +94,17 @@ async def test_a_space_begins_anew_and_no_other_notices(control: Control, shared
     assert await turn(shared, "r1") == "turn 1"
 
 
+@pytest.mark.parametrize("scope", [None, {"space": "test"}])
+def test_responses_of_the_proxy_end_with_their_space(control: Control, shared: LiveServer, scope: Json | None) -> None:
+    key = {"authorization": f"Bearer {DEMO_KEY}"}
+    with httpx.Client(base_url=f"{shared.http}/v1", headers=key, timeout=30) as http:
+        uid = http.post("/responses", json={"model": "m", "input": "누구세요"}).json()["id"]
+        control.post("/reset", {"space": "second"})
+        assert http.get(f"/responses/{uid}").status_code == 200
+        control.post("/reset", scope)
+        assert http.get(f"/responses/{uid}").status_code == 404
+
+
 async def test_a_room_of_one_space_is_not_that_of_another(control: Control, shared: LiveServer) -> None:
     await turn(shared, "r1")
     async with talk(shared, room_uid="r1") as peer:
