@@ -14,11 +14,18 @@ A run ends nothing
   (`3.14`, `node.js`, `a@b.co`, `what?ever`); after Hangul, Han or kana only a dot before a small letter is such
   a link (`보고서.pdf`), anything else starts the next sentence without a space;
 * directly after an opening bracket (`말(?)이 되는`);
-* directly before a comma, colon or semicolon; nor where Hangul follows a closing quote (`"반갑습니다."라고 했다`).
+* directly before a comma, colon or semicolon; nor where Hangul follows a closing quote (`"반갑습니다."라고 했다`);
+* where the language says otherwise (`continuations.py`): after an abbreviation (`Dr. Kim`, `z. B. Äpfel`), in a date or
+  after an ordinal (`2025. 1. 5.`, `am 3. Oktober`), after the number of a list, in a quotation that the sentence goes
+  on behind (`"Are you sure?" and`, 「はい。」と);
+* inside code: between backticks on one line, or three of them and the next three.
+
+A sentence of more than `LONGEST` code points ends at the next run, wherever that is: code whose end never comes and a
+URL without an end keep no voice back.
 
 What is held back, at most: the one token in which the run ends, and the closing signs and white space after it, up
 to `REACH` code points of each. Longer white space belongs to the sentence before it, more closing signs go out as
-they come.
+they come. Where the next word decides, it counts as white space.
 """
 
 import re
@@ -27,28 +34,47 @@ from functools import lru_cache
 from itertools import chain
 from unicodedata import category, normalize
 
+from app.agent.code_spans import CodeSpans
+from app.agent.continuations import (
+    LONGEST_WORD,
+    Clue,
+    Kind,
+    clue_of,
+    ends_with_initial,
+    fills_a_word,
+    follows_a_quotation,
+    is_hangul,
+    is_of_the_word,
+    japanese_goes_on,
+    number_of_list,
+)
+
 TERMINATORS = ".?!。？！…؟।．｡‥‼⁇⁈⁉۔॥։።။។"
 REACH = 32
 """Code points of closing signs, and of white space, that are waited for after a run."""
 
+LONGEST = 2_000
+"""Code points of a sentence that anything holds together."""
+
 _LINKABLE = frozenset(".?!…‥．")  # these also occur inside words, numbers and addresses
 _DOTS = frozenset(".．")
+_ELLIPSES = frozenset("…‥")
 _QUOTES = frozenset("\"'＂＇")
 _EMPHASIS = frozenset("*_`~～")
 _OPENING = ("(", "[", "（", "［")
 _CONTINUATION = frozenset(",;:，、；：،؛")
 _LINKS = frozenset("/\\@_=&%-")
-_WORD_JOINERS = frozenset("'’-‐/&+_@")
 _URL_END = '"<>「」『』《》〈〉【】（）“”‘’，、；：'
 
-_LOOKBACK = 24
+_LOOKBACK = 32
+
 _URL_SLASH = re.compile(r"(?:[A-Za-z]:/|\.[A-Za-z]{2,}(?::\d{1,5})?)\Z")
 _WWW = re.compile(r"(?<![A-Za-z0-9])www\Z", re.IGNORECASE)
 _LIST_NUMBER = re.compile(r"\n[ \t>*#-]{0,4}\d{1,3}\Z")
 
 # Where the reading stands: in text, in a run of terminators, in the closing signs after it, in the white space after
-# those, or in white space too long to wait for.
-_TEXT, _RUN, _CLOSING, _SPACE, _LONG_SPACE = range(5)
+# those, in white space too long to wait for, or in the word after it, which decides.
+_TEXT, _RUN, _CLOSING, _SPACE, _LONG_SPACE, _WORD = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +106,20 @@ class SentenceSplitter:
     """
 
     __slots__ = (
+        "_ahead",
         "_back",
         "_before",
         "_calm",
+        "_closed",
         "_closing_seen",
-        "_dot",
+        "_clue",
+        "_code",
+        "_dots",
         "_held",
+        "_languages",
         "_linkable",
+        "_list",
+        "_long",
         "_minimum",
         "_parts",
         "_pending",
@@ -99,9 +132,12 @@ class SentenceSplitter:
         "_url_signal",
     )
 
-    def __init__(self, minimum: int = 13, terminators: str = TERMINATORS) -> None:
-        """`minimum`: characters a sentence must have before a terminator may end it."""
+    def __init__(self, minimum: int = 13, terminators: str = TERMINATORS, *, languages: bool = True) -> None:
+        """`minimum`: characters a sentence must have before a terminator may end it. `languages`: whether the last two
+        rules above, and `LONGEST`, count; without them a run ends a sentence wherever it may.
+        """
         self._minimum = minimum
+        self._languages = languages
         self._terminators = frozenset(terminators)
         signal, url_signal = _signals(terminators)
         self._signal = signal.search
@@ -112,12 +148,18 @@ class SentenceSplitter:
         self._held: list[str] = []  # tokens that wait for a decision
         self._phase = _TEXT
         self._url = False
+        self._code = CodeSpans()
+        self._list: int | None = None  # the last number of a list
         self._calm = True  # in text and in no URL: a token without a signal passes untouched
         self._before = ""  # last run: what stood before it,
-        self._dot = False  # is it one dot,
+        self._dots = 0  # is it one dot, or an ellipsis (2),
         self._linkable = False  # has it only signs that also occur inside words,
         self._pending = False  # may it end the sentence,
-        self._closing_seen = False  # has a closing sign followed it,
+        self._closing_seen = False  # has a sign followed it that closes,
+        self._closed = False  # or any that may,
+        self._long = False  # is the sentence too long for anything but its end,
+        self._clue: Clue | None = None  # what do the signs before it say,
+        self._ahead = ""  # which word follows,
         self._back = 0  # and how many code points ago the sentence would end
 
     def feed(self, token: str) -> list[Piece | Closed]:
@@ -136,8 +178,12 @@ class SentenceSplitter:
         White space alone closes nothing: it stays open and leads the next text.
         """
         out: list[Piece | Closed] = []
+        if self._phase == _WORD and not self._word_goes_on(""):
+            self._end(out, "", 0, 0)
         self._release(out)
         self._phase, self._url, self._calm = _TEXT, False, True
+        self._code.end()
+        self._list = None
         if any(not part.isspace() for part in self._parts):
             out.append(self._finish())
         return out
@@ -151,6 +197,13 @@ class SentenceSplitter:
                 at = self._read_text(token, given, at)
                 continue
             sign = token[at]
+            if self._phase == _WORD:
+                taken = self._take_into_word(sign)
+                decided = self._word_goes_on(None if taken else sign)
+                at += taken
+                if decided is not None:
+                    given = self._decide(out, token, given, at, goes_on=decided)
+                continue
             if self._phase == _RUN:
                 if sign in self._terminators:
                     self._release(out)
@@ -158,18 +211,22 @@ class SentenceSplitter:
                     at += 1
                     continue
                 self._pending = self._may_end(token, given, at)
-                if not self._pending and not self._dot:
+                self._see_clue(sign)
+                if not self._pending and self._dots != 1:
                     self._phase = _TEXT  # nothing to decide, so nothing to hold
                     continue
-                self._closing_seen, self._back, self._phase = False, 0, _CLOSING
+                self._closing_seen = self._closed = False
+                self._back, self._phase = 0, _CLOSING
             if self._waits(sign):
+                if sign == "`":
+                    self._see_backtick(token, given, at)
                 at += 1
                 continue
-            if self._pending and (self._phase != _CLOSING or not self._goes_on(sign)):
-                given = self._end(out, token, given, at)
-            else:
-                self._release(out)
-            self._phase = _TEXT
+            if self._pending and self._asks(sign):
+                self._ahead, self._phase = "", _WORD
+                continue
+            goes_on = not self._pending or (self._phase == _CLOSING and self._goes_on(sign))
+            given = self._decide(out, token, given, at, goes_on=goes_on)
         rest = token[given:]
         if rest:
             self._held.append(rest)
@@ -180,6 +237,14 @@ class SentenceSplitter:
         self._calm = self._phase == _TEXT and not self._url
         return out
 
+    def _decide(self, out: list[Piece | Closed], token: str, given: int, at: int, *, goes_on: bool) -> int:
+        """Ends the sentence after the run, or goes on with it; returns how much of the token is given out."""
+        self._phase = _TEXT
+        if goes_on:
+            self._release(out)
+            return given
+        return self._end(out, token, given, at)
+
     def _read_text(self, token: str, given: int, at: int) -> int:
         """Reads on to the next sign that changes anything and past it."""
         found = (self._url_signal if self._url else self._signal)(token, at)
@@ -187,9 +252,12 @@ class SentenceSplitter:
             return len(token)
         at = found.start()
         sign = token[at]
-        if sign in self._terminators:
+        if sign == "`":
+            self._url = False
+            self._see_backtick(token, given, at)
+        elif sign in self._terminators:
             self._before = self._look_back(token, given, at)
-            self._dot = sign in _DOTS
+            self._dots = 1 if sign in _DOTS else 2 if sign in _ELLIPSES else 0
             self._linkable = sign in _LINKABLE
             self._phase = _RUN
             if not self._linkable:
@@ -202,8 +270,15 @@ class SentenceSplitter:
             self._url = True
         return at + 1
 
+    def _see_backtick(self, token: str, given: int, at: int) -> None:
+        self._code.see(self._place(given, at), lambda length: self._look_back(token, given, at, length))
+
+    def _place(self, given: int, at: int) -> int:
+        """Where token[at] is in the open sentence."""
+        return self._size + sum(map(len, self._held)) + at - given
+
     def _extend_run(self, sign: str) -> None:
-        self._dot = False
+        self._dots = 2 if self._dots and (sign in _DOTS or sign in _ELLIPSES) else 0
         if sign not in _LINKABLE:
             self._linkable = self._url = False
 
@@ -223,6 +298,7 @@ class SentenceSplitter:
         kind = category(sign)
         if not _closes(sign, kind):
             return False
+        self._closed = self._closed or kind[0] != "M"
         if sign in _EMPHASIS or kind == "Pi":
             # These may as well open what follows: they close only before a space, a closing sign or the end.
             self._back = self._back + 1 if self._back < REACH else 0
@@ -236,32 +312,81 @@ class SentenceSplitter:
 
     def _may_end(self, token: str, given: int, at: int) -> bool:
         """Whether the run that ends before token[at] can end the sentence, as far as what precedes it says."""
-        size = self._size + sum(map(len, self._held)) + at - given
+        size = self._place(given, at)
+        self._long = self._languages and size > LONGEST
         if size < self._minimum:
             return False
         if size < 4 * self._minimum:  # no composed character has more than 4 parts
             text = "".join((*self._parts, *self._held, token[given:at]))
             if len(normalize("NFC", text)) < self._minimum:
                 return False
+        if self._long:
+            return True
         if self._before[-1:] in _OPENING:
             return False
-        return not (self._dot and (_ends_with_initial(self._before) or _LIST_NUMBER.search(self._before)))
+        if self._languages and self._code.holds(
+            size, lambda length: self._look_back(token, given, at, length), token[at : at + 1]
+        ):
+            return False
+        return not (self._dots == 1 and (ends_with_initial(self._before) or _LIST_NUMBER.search(self._before)))
+
+    def _see_clue(self, sign: str) -> None:
+        """Sees what the run may be part of, and whether a list goes on with it; `sign` follows it."""
+        self._clue = None
+        if not self._languages or self._long:
+            return
+        if self._pending:
+            self._clue = clue_of(self._before, self._dots, closed=False, list_number=self._list)
+        if self._dots == 1 and sign.isspace():
+            number = number_of_list(self._before, len(self._before) < _LOOKBACK, self._list)
+            if number is not None:
+                self._list, self._clue = number, Clue(Kind.OPEN)
+
+    def _asks(self, sign: str) -> bool:
+        """Whether the word that begins with `sign` has to be looked at: behind white space, or a quotation."""
+        if not self._languages or self._long or self._phase == _LONG_SPACE:
+            return False
+        if self._phase == _CLOSING:
+            return self._closing_seen and follows_a_quotation(sign)
+        if self._closed and (self._clue is None or self._clue.kind is not Kind.OPEN):
+            self._clue = clue_of(self._before, 0, closed=True, list_number=None)
+        return self._clue is not None and self._back <= REACH - LONGEST_WORD
+
+    def _take_into_word(self, sign: str) -> bool:
+        """Whether `sign` belongs to the word that decides."""
+        if len(self._ahead) == LONGEST_WORD or not is_of_the_word(self._ahead, sign):
+            return False
+        self._ahead += sign
+        self._back += 1
+        return True
+
+    def _word_goes_on(self, following: str | None) -> bool | None:
+        """Whether the sentence goes on; None while that hangs on what is not known yet."""
+        if self._back == len(self._ahead):  # there is no white space
+            return japanese_goes_on(self._ahead, following)
+        return self._clue is not None and self._clue.goes_on(self._ahead, following)
 
     def _goes_on(self, sign: str) -> bool:
         """Whether the sentence goes on because `sign` follows its run, or the closing signs, without a space."""
         if sign in self._terminators or sign in _CONTINUATION:
             return True
-        if self._closing_seen and _is_hangul(sign):
+        if self._long:
+            return False
+        if self._closing_seen and is_hangul(sign):
+            return True
+        if self._clue is not None and not self._closed and self._clue.goes_on_directly(sign):
+            return True
+        if self._languages and self._dots == 2 and self._before[-1:].isdecimal() and sign.isalpha():
             return True
         if not self._linkable:
             return False
         if self._url:
             return True
         before = self._before[-1:] or " "
-        if _fills_a_word(before):
-            return self._dot and sign.islower()
-        if _fills_a_word(sign):
-            return self._dot and before.isdecimal()
+        if fills_a_word(before):
+            return self._dots == 1 and sign.islower()
+        if fills_a_word(sign):
+            return self._dots == 1 and before.isdecimal()
         return sign.isalnum() or sign in _LINKS
 
     def _end(self, out: list[Piece | Closed], token: str, given: int, at: int) -> int:
@@ -304,6 +429,7 @@ class SentenceSplitter:
 
     def _finish(self) -> Closed:
         text = "".join(self._parts)
+        self._code.pass_by(self._size)
         closed = Closed(self._sentence, text, self._run_at_end(text))
         self._parts.clear()
         self._size = 0
@@ -319,13 +445,13 @@ class SentenceSplitter:
             start -= 1
         return text[start:end]
 
-    def _look_back(self, token: str, given: int, at: int) -> str:
-        """The last code points of the open sentence before token[at], _LOOKBACK at most."""
-        tail = token[max(given, at - _LOOKBACK) : at]
-        if len(tail) < _LOOKBACK:
+    def _look_back(self, token: str, given: int, at: int, length: int = _LOOKBACK) -> str:
+        """The last code points of the open sentence before token[at], so many at most."""
+        tail = token[max(given, at - length) : at]
+        if len(tail) < length:
             for part in chain(reversed(self._held), reversed(self._parts)):
-                tail = part[len(tail) - _LOOKBACK :] + tail
-                if len(tail) == _LOOKBACK:
+                tail = part[len(tail) - length :] + tail
+                if len(tail) == length:
                     break
         return tail
 
@@ -334,44 +460,9 @@ class SentenceSplitter:
 def _signals(terminators: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """What to stop at: in text, and inside a URL."""
     signs = re.escape(terminators)
-    return re.compile(f"[{signs}/]"), re.compile(f"[{signs}{re.escape(_URL_END)}\\s]")
+    return re.compile(f"[{signs}/`]"), re.compile(f"[{signs}`{re.escape(_URL_END)}\\s]")
 
 
 def _closes(sign: str, kind: str) -> bool:
     """Whether `sign`, of Unicode category `kind`, belongs to the run of terminators it follows."""
     return kind in ("Pe", "Pf", "Pi") or kind[0] == "M" or sign in _QUOTES or sign in _EMPHASIS
-
-
-def _without_marks(text: str) -> str:
-    end = len(text)
-    while end and category(text[end - 1])[0] == "M":
-        end -= 1
-    return text[:end]
-
-
-def _ends_with_initial(text: str) -> bool:
-    """Whether `text` ends with a letter that stands alone, as in `J` or `U.S`."""
-    text = _without_marks(text)
-    if not text or not text[-1].isalpha() or _fills_a_word(text[-1]):
-        return False
-    text = _without_marks(text[:-1])
-    if text and text[-1] in _WORD_JOINERS:
-        text = _without_marks(text[:-1])
-    return not text or not text[-1].isalnum()
-
-
-def _is_hangul(sign: str) -> bool:
-    return "가" <= sign <= "\ud7ff" or "\u1100" <= sign <= "\u11ff" or "\u3131" <= sign <= "\u318e"
-
-
-def _fills_a_word(sign: str) -> bool:
-    """Whether `sign` is of a script in which one sign can be a word and sentences need no space: Hangul, Han, kana."""
-    return sign >= "\u1100" and (
-        sign <= "\u11ff"
-        or "\u2e80" <= sign <= "\ua4cf"
-        or "\ua960" <= sign <= "\ua97f"
-        or "가" <= sign <= "\ud7ff"
-        or "\uf900" <= sign <= "\ufaff"
-        or "\uff66" <= sign <= "\uffdc"
-        or "\U00020000" <= sign <= "\U0003ffff"
-    )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.agent.sentences import REACH, TERMINATORS, Closed, Piece, SentenceSplitter
+from app.agent.sentences import LONGEST, REACH, TERMINATORS, Closed, Piece, SentenceSplitter
 
 TRANSCRIPTS = Path(__file__).parents[2] / "fixtures" / "transcripts" / "chldo"
 
@@ -59,6 +59,9 @@ FRAGMENTS = [
     " 정말 반가워요!",
     "」と",
     '."라고',
+    *(" Dr.", " Inc.", " Jan.", " No.", "usw.", "etc.", "2025.", " 1. 5", " am 3. ", "Oktober", "Step 1.", "\n가."),
+    *("The ", "Then", "CEO", " and", " 라고", " 이라는", "물을", "」でも", "」と", "5명", "II.", "...", "“", "\n2. "),
+    *("`", "``", "```", "`a. b`", "\n```\n"),
     " " * (REACH - 1),
     " " * (REACH + 2),
     ")" * (REACH + 1),
@@ -160,7 +163,29 @@ def test_a_full_stop_comes_together_with_its_end(text: str, minimum: int) -> Non
 
 
 korean = st.lists(
-    st.sampled_from([*"가나다각힣é .?!\n,\"'", "습니다.", "요? ", "3.14", "U.S."]), min_size=5, max_size=60
+    st.sampled_from(
+        [
+            *"가나다각힣é .?!\n,\"'",
+            *(
+                "습니다.",
+                "요? ",
+                "3.14",
+                "U.S.",
+                '?" ',
+                " 라고",
+                "라곤",
+                " 이라",
+                "3. ",
+                "5명",
+                "5멍",
+                " 2025. 1. 5. ",
+                "Inc. ",
+            ),
+            *("Dr. ", "\n가. ", "\n나. ", "단계 1. ", "1. 물", "2. 면", "Él", "Über", "É", "mäßig", "„é“ "),
+        ]
+    ),
+    min_size=5,
+    max_size=60,
 ).map("".join)
 
 
@@ -252,6 +277,107 @@ EXAMPLES = [
     "هل الطقس جميل اليوم؟| نعم، إنه جميل.",
     "كتب د. محمد أن العدد هو ٣.١٤ تقريبا.| نعم",
     "เขาเกิดเมื่อ พ.ศ. 2540 เวลา 10.00 น. ครับ",
+    # abbreviations, dates, ordinals, lists, quotations and code
+    "I went to see Dr. Kim about it yesterday.| He was kind.",
+    "We talked to Mrs. Robinson and Mr. Lee.| They agreed.",
+    "It was Korea vs. Japan in the final.| Korea won.",
+    "He works for Apple Inc. in California now.| He likes it.",
+    "He works at Google Inc.| He likes it a lot.",
+    "The shares of Acme Inc. (ACME) rose today.| Nice.",
+    "We will meet on Jan. 5, 2025 in Seoul.| See you.",
+    "We will meet in mid Sept. next year.| See you.",
+    "She bought apples, pears, etc. at the market.| Then left.",
+    "She bought apples, pears, etc.| Then she left.",
+    "Please look at Fig. 3 and Vol. 2 of it.| Thanks.",
+    "The answer to that is a clear No.| I will not.",
+    "I live in room No. 5 on this floor.| It is small.",
+    "She has a Ph.D. in physics and teaches.| She is nice.",
+    "I get up at 6 a.m. every single day.| You too?",
+    "He lives in the U.S.A. with his family.| They moved.",
+    "We like fruit, e.g. apples and pears.| You?",
+    "The old one, i.e. the first, was better.| OK.",
+    '"Are you sure?" and then he left the room.| She stayed.',
+    '"Stop right there!" he said to all of us.| We stopped.',
+    '"Are you really sure about it?"| Kim asked nobody.',
+    "I was thinking... maybe we should go now.| OK?",
+    "I was thinking about it...| Then I stopped.",
+    "The value is 3.14159... and so on and on.| OK.",
+    "Mail me at a.b@c.co.uk or x@y.io today.| Thanks.",
+    "Please install version v1.2.3 of it now.| Then v2.0.",
+    "Use `os.path. join()` to do exactly that.| Then run.",
+    "Look:\n```python\nprint('Hi. There. All.')\nx = 1. \n```\nThat was it.| OK?",
+    "Step 1. Boil the water in a big pot.| Step 2. Add the noodles.",
+    "1. Boil the water.| 2. Add the noodles 3. Eat them all quickly.| Done.",
+    "The answer to everything is 42.| Next question please.",
+    "As you know I am 5.| He is 6.",
+    "My little brother is now 5.| He goes to school.",
+    "See https://a.b/c?d=e!foo.| Or not. or www.x.co now.",
+    "Smith et al. found that it works.| Good.",
+    "Louis XIV. of France is a strange way.| Yes.",
+    "Wir treffen uns am 3. Oktober in Berlin.| Bis dann.",
+    "Das war im 19. Jahrhundert nicht so.| Heute schon.",
+    "Der 2. Weltkrieg endete im Jahr 1945.| Danach kam Frieden.",
+    "Am 3. und 4. Mai ist alles geschlossen.| Schade.",
+    "Ich mag Obst, z. B. Äpfel und Birnen.| Und du?",
+    "Ich mag Obst, z.B. Äpfel und Birnen.| Und du?",
+    "Ich wohne in Haus Nr. 5 der Hauptstr. in Bonn.| Es ist klein.",
+    "Das kostet ca. 10 Mio. Euro im Jahr.| Das ist viel.",
+    "Ich kaufe Äpfel, Birnen usw. auf dem Markt.| Und du?",
+    "Ich kaufe Äpfel, Birnen usw.| Dann gehe ich heim.",
+    "„Bist du dir da sicher?“ fragte er leise.| Sie nickte.",
+    "Frau Prof. Dr. med. Müller hat heute frei.| Morgen nicht.",
+    "Friedrich II. von Preußen war ein König.| Er starb.",
+    "Er wurde gestern endlich 18.| Dann feierte er.",
+    "오늘은 2025. 1. 5. 일요일이고 날씨가 좋아요.| 산책할까요?",
+    "회의는 2025. 12. 25. 오후에 시작합니다.| 꼭 오세요.",
+    "계약일은 2025.1.5. 로 되어 있습니다.| 맞나요?",
+    "행사는 10. 3. 개천절에 열릴 예정입니다.| 오세요.",
+    "준비하실 순서는 이래요: 1. 물을 끓이고 2. 면을 넣고 3. 기다려요.| 쉽죠?",
+    "1. 물을 먼저 끓입니다.| 2. 면을 천천히 넣습니다.| 3. 맛있게 먹습니다.",
+    "원주율은 대략 3.14159...입니다.| 신기하죠?",
+    "원주율은 대략 3.14159…라고 합니다.| 신기하죠?",
+    "오늘은 Dr. 김을 만나러 병원에 갑니다.| 같이 갈래요?",
+    "오늘 경기는 한국 vs. 일본의 결승입니다.| 같이 봐요!",
+    '그는 "정말 괜찮으시겠어요?" 라고 물었다.| 나는 웃었다.',
+    '그는 "정말 괜찮으시겠어요?"라고 물었다.| 나는 웃었다.',
+    '"정말로 괜찮으시겠어요?"| 그는 나에게 물었다.',
+    "1980년 5. 18 민주화운동을 기억합니다.| 잊지 않아요.",
+    "정답은 누구나 알듯이 3.| 다음 문제로 가요.",
+    "```\n안녕. 하세요. 여러분. 반가워요.\n```\n위와 같이 써요.| 알겠죠?",
+    "The final result of it was 2-1.| Then we all left.",
+    "I counted like this: 1, 2, 3.| Then I stopped it.",
+    "The last train leaves at 10:30.| Then it is over.",
+    "Die Zahl der Gäste war 300.| Alle kamen an.",
+    "「本当に大丈夫ですか、あなたは？」と彼は聞いた。|私は笑った。",
+    "「今日はとても良い天気ですね。」って言った。|そうかな。",
+    "「今日はとても良い天気ですね。」|でも私は帰った。",
+    "今日はDr.田中さんに会いに病院へ行きます。|一緒にどう？",
+    "手順はこうです。1. 水を沸かす 2. 麺を入れる 3. 待つ。|簡単。",
+    "会議は2025. 1. 5. に始まる予定です。|ぜひ。",
+    "Let's ask Jane and co. about all of that.| They should know.",
+    "He moved to Germany in 2025.| 5 people came with him.",
+    "They sold 3.5 Mio. units by Dec. 31 at the latest.| Wow.",
+    "I visited the shop of Smith Bros. CEO Jones was there.| Good.",
+    "Das Treffen ist am 5.6.2025.| Kommst du auch hin?",
+    "Sie hat am 1.1. Geburtstag, also an Neujahr.| Schön.",
+    "Siehe Abb. 3, S. 12 ff. und Kap. 4 im Buch.| Danach weiter.",
+    "가나다 순서로 적으세요\n가. 목적과 배경\n나. 범위를 적습니다.| 끝.",
+    "차례대로 먼저 1. 하나 2. 둘 3. 셋을 적습니다.| 끝났어요.",
+    "행사는 12. 25.(목) 오후에 시작될 예정입니다.| 오세요.",
+    "정답을 맞힌 사람은 아마도 3.| 5명이 틀렸습니다.",
+    "`npm run build. now` 명령을 지금 실행하세요.| 됐나요?",
+    "이건 닫히지 않은 ` 표시일 뿐입니다.|\n그렇습니다. 네.",
+    "彼は「ここで少し待って！」と大きく叫んだ。|そして去った。",
+    "「それでいいのですか、本当に？」|そう彼は言った。",
+    "DR. KIM MET MR. LEE OF ACME INC. LATE ON JAN. 5.| THEY TALKED.",
+    "THEY ALL WORK AT ACME INC.| THE END OF IT.",
+    "Wir haben Sa. und So. leider geschlossen.| Mo. bis Fr. offen.",
+    "Wir treffen uns am Mo., 3. Feb. 2025 in Köln.| Bis dann.",
+    "He is about 6 ft. tall and 180 lb. heavy.| Big guy.",
+    "He ran a distance of 300 ft.| Peter walked home.",
+    '그는 "이제 그만 좀 하세요!" 고 외쳤다.| 모두 웃었다.',
+    "### 1. 물을 준비합니다\n### 2. 불을 켭니다.| 끝났어요.",
+    "**1. 물을 끓인다** 그리고 **2. 면을 넣는다**.| 끝.",
 ]
 
 
@@ -260,6 +386,43 @@ def test_sentences_of_many_languages(marked: str) -> None:
     expected = marked.split("|")
     assert sentences([marked.replace("|", "")]) == expected
     assert sentences(marked.replace("|", "")) == expected
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        "```\n" + "print('한 줄입니다.') " * 600,
+        "https://a.b/" + "c?d." * 3000,
+        "Dr. " * 3000,
+        "1. 물을 " + "Inc. and " * 1500,
+    ],
+    ids=["code", "URL", "abbreviations", "names"],
+)
+def test_what_never_ends_keeps_no_voice_back(endless: str) -> None:
+    whole = sentences([endless])
+    assert sentences(endless) == whole
+    assert len(whole) >= len(endless) // (LONGEST + 100)
+    assert max(map(len, whole)) <= LONGEST + 100
+
+
+def test_without_languages_a_run_ends_a_sentence_wherever_it_may() -> None:
+    text = "I went to see Dr. Kim about it on Jan. 5, 2025. He was kind."
+    splitter = SentenceSplitter(languages=False)
+    assert sentences([text], splitter) == ["I went to see Dr.", " Kim about it on Jan.", " 5, 2025. He was kind."]
+
+
+def test_a_word_that_decides_is_waited_for() -> None:
+    splitter = SentenceSplitter()
+    assert splitter.feed("He works at Google Inc.") == []
+    assert splitter.feed(" H") == []
+    first = Closed(0, "He works at Google Inc.", ".")
+    assert splitter.feed("e likes") == [Piece(first.text, 0), first, Piece(" H", 1), Piece("e likes", 1)]
+    assert splitter.close() == [Closed(1, " He likes", "")]
+
+
+def test_a_word_at_the_end_of_the_text_decides() -> None:
+    assert sentences(["He works at Google Inc. He"]) == ["He works at Google Inc.", " He"]
+    assert sentences(["He works at Google Inc. CEO"]) == ["He works at Google Inc. CEO"]
 
 
 @pytest.mark.parametrize("sign", TERMINATORS)
@@ -389,6 +552,12 @@ HARD = {
     "slashes": ["/"],
     "decomposed": ["\u1112\u1161\u11ab."],
     "sentences": ["그렇습니다", "."],
+    "abbreviations": ["Dr. ", "Inc. The "],
+    "backticks": ["`"],
+    "code": ["`a. b`. "],
+    "fences": ["```", "a. b"],
+    "numbers": ["1. ", "2. "],
+    "quotations": ['네." 라', "고 "],
 }
 
 

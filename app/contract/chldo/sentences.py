@@ -6,14 +6,19 @@ sentence on the way is undone before the two are compared: 2024-10-06 leaves the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
-from app.agent.sentences import TERMINATORS, Closed, SentenceSplitter
+from app.agent.sentences import LONGEST, TERMINATORS, Closed, SentenceSplitter
 from app.contract.chldo.frames import Exchange, Frame
 from app.contract.chldo.words import R5, R6, R7, Revision
 
 MINIMUM = 13
 """Characters of a sentence before a terminator may end it (spec 0.6)."""
+
+_STRIDE = 128
+"""Characters that are read at a time."""
 
 _CLOSING = "\"'”’»)]」』》〉】）*_`~ \n\t"
 
@@ -78,9 +83,44 @@ def ends(text: str) -> bool:
 
 
 def cut(text: str) -> list[str]:
-    """A text as the rules divide it."""
+    """A text as the emulator divides it."""
     splitter = SentenceSplitter(MINIMUM)
     return [piece.text for piece in (*splitter.feed(text), *splitter.close()) if isinstance(piece, Closed)]
+
+
+def misdivided(parts: Sequence[str]) -> int | None:
+    """Which of the sentences of a reply, counted from 0, does not end where the rules of the wire want it to.
+
+    They leave open what a language says of abbreviations, dates and quotations: where the emulator holds a sentence
+    together for the sake of that, a server may do so, too, or may end it.
+    """
+    text = "".join(parts)
+    start = 0
+    for number, part in enumerate(parts):
+        end = start + len(part)
+        latest = _first_end(text, start, MINIMUM, languages=True)
+        late = end > latest and latest - start <= LONGEST
+        if late or (end != latest and not _may_end_with(text, start, part)):
+            return number
+        start = end
+    return None
+
+
+def _may_end_with(text: str, start: int, part: str) -> bool:
+    """Whether a run of terminators at the end of `part` can end a sentence that begins at `start`."""
+    counted = len(normalize("NFC", part.rstrip(_CLOSING)))
+    return _first_end(text, start, max(counted, MINIMUM), languages=False) == start + len(part)
+
+
+def _first_end(text: str, start: int, minimum: int, *, languages: bool) -> int:
+    """Where the sentence that begins at `start` ends."""
+    splitter = SentenceSplitter(minimum, languages=languages)
+    for at in range(start, len(text), _STRIDE):
+        for piece in splitter.feed(text[at : at + _STRIDE]):
+            if isinstance(piece, Closed):
+                return start + len(piece.text)
+    ends = [piece for piece in splitter.close() if isinstance(piece, Closed)]
+    return start + len(ends[0].text) if ends else len(text)
 
 
 def _with_stop(text: str) -> str:

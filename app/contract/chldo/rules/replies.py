@@ -7,7 +7,7 @@ from app.contract.checks.rules import Rule, Sights
 from app.contract.chldo.frames import Exchange, assistant_text
 from app.contract.chldo.reading import Evidence
 from app.contract.chldo.rules.sights import breach, shown
-from app.contract.chldo.sentences import cut, ends, said, sentences_of
+from app.contract.chldo.sentences import cut, ends, misdivided, said, sentences_of
 from app.contract.chldo.words import R1, R3, R4, R5, R6, R7, R8
 
 
@@ -72,13 +72,12 @@ def cuts_are_where_sentences_end(seen: Evidence) -> Sights:
         got = said(sentences, seen.revision)
         if len(got) == 1 and (not by_sentence or not _must_divide(turn, seen)):
             continue  # sentence mode may be off in the space
-        expected = cut("".join(got))
-        if got == expected:
+        place = misdivided(got)
+        if place is None:
             yield None
         else:
-            place = next((n for n, (one, other) in enumerate(zip(got, expected, strict=False)) if one != other), -1)
             frame = sentences[place].tokens[-1]
-            yield breach(turn, frame, f"sentences {shown(expected)}", shown(got))
+            yield breach(turn, frame, f"sentences {shown(cut(''.join(got)))}", shown(got))
 
 
 def _is_whole(turn: Exchange) -> bool:
@@ -169,7 +168,7 @@ RULES: tuple[Rule[Evidence], ...] = (
     Rule(
         "sentences.cut",
         "In sentence mode a sentence ends after a terminator, from 13 characters on, and not inside numbers, initials, "
-        "addresses or a run of dots.",
+        "addresses or a run of dots; after an abbreviation, a date, a quotation or code it may.",
         "spec 0.6 and 6",
         cuts_are_where_sentences_end,
         "no turn was divided into sentences",
