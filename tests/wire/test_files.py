@@ -220,7 +220,7 @@ def test_a_wrong_question_is_refused_in_the_words_of_the_wire(client: httpx.Clie
     assert (answer.status_code, answer.json()) == (400, {"message": message})
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"api_key":"\\ud800"}', b"[" * 50_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 50_000])
 def test_a_question_that_is_no_json_is_refused(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/v3/files/presignedurl", content=body)
     assert (answer.status_code, answer.json()) == (400, {"message": "Invalid request body"})
