@@ -36,7 +36,7 @@ _KEEP_ALIVE = frozenset(("ping", "heartbeat", "keepalive", "keep-alive"))
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _EVENT_END = re.compile(rb"(?>\r\n|\r|\n){2}")
-_TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
+_TITLE = re.compile(r"(?i)<title[^<>]{0,200}>([^<]{0,2000})</title>")
 _BOM = b"\xef\xbb\xbf"
 
 
