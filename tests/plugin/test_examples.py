@@ -60,7 +60,7 @@ def install(folder: Path) -> None:
 def test_the_vitest_suite_passes_and_so_does_the_test_of_the_guide(examples: Path) -> None:
     folder = examples / "vitest"
     install(folder)
-    (guide,) = blocks("js")
+    (guide,) = (block for block in blocks("js") if "from 'vitest'" in block)
     (folder / "test" / "guide.test.js").write_text(guide, encoding="utf-8")
     printed = run(folder, "npm", "test", "--silent")
     written = (folder / "test" / "chat.test.js").read_text(encoding="utf-8").count("\ntest(")
